@@ -1,0 +1,1 @@
+"""WHAT THE STANDARD SAYS. No I/O, no product words."""

@@ -1,0 +1,1 @@
+"""The doors images come in through, one file each."""

@@ -1,0 +1,1 @@
+"""OUR WORDS. Frozen dataclasses, no I/O."""

@@ -1,0 +1,1 @@
+"""MEMORY. The only place with SQL, file paths of images, buckets."""
