@@ -1,0 +1,1 @@
+"""Putting it together: settings, registry, stepping, supervising, children."""
