@@ -1,0 +1,51 @@
+"""The attributes a template requires of its series: present, and valid for their Value Representation (PS3.5 6.2)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hilum.checks import CheckedSeries, Subject
+from hilum.dicom.validity import invalidity
+from hilum.model.outcomes import Finding, Severity
+from hilum.model.roles import called, find_roles, fitting_series
+from hilum.model.templates import RequiredAttribute, Template
+
+kind = "required-attributes"
+severity = Severity.ERROR
+for_template = True
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """One finding a series and attribute."""
+    if subject.template is None:
+        return
+    wanted = _inputs(subject, subject.template)
+    for one in subject.series:
+        if one.series.id in wanted:
+            for required in subject.template.required_attributes:
+                yield from _judge(one, required, subject.template.name)
+
+
+def _inputs(subject: Subject, template: Template) -> set[str]:
+    """The series that the template would take: those in its roles, or all that its rule fits."""
+    series = [one.series for one in subject.series]
+    if template.required_series:
+        return {search.chosen.id for search in find_roles(template, series, subject.operators) if search.chosen is not None}
+    return {one.id for one, verdict in fitting_series(template, series, subject.operators) if verdict.holds}
+
+
+def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> Iterator[Finding]:
+    troubles: dict[str, list[str]] = {}
+    for instance in one.instances:
+        trouble = _trouble(required.attribute, instance.attributes.get(required.attribute))
+        if trouble:
+            troubles.setdefault(trouble, []).append(instance.sop_instance_uid)
+    for trouble, uids in troubles.items():
+        share = "all" if len(uids) == len(one.instances) else f"{len(uids)} of {len(one.instances)}"
+        sentence = f"{required.attribute} {trouble} in {share} instances of {called(one.series)}, and {template} needs it."
+        yield Finding(kind, required.severity, sentence, template=template, series_id=one.series.id, instances=tuple(uids))
+
+
+def _trouble(keyword: str, value: Any) -> str:
+    if value is None or value in ("", []):
+        return "is missing"
+    return invalidity(keyword, value)

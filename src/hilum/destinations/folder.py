@@ -1,0 +1,107 @@
+"""Writes results into a folder of this machine: all of them with a manifest, or nothing.
+
+    {"destination": "folder", "settings": {"path": "ward-7"}}
+
+`path` lies below the server's folder for deliveries (HILUM_DELIVERED, `delivered` in the data directory unless set). Each workitem
+gets a folder of its own, `<template>-<workitem id>`, with a `manifest.json` that names every file, its size and SHA-256.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import field_validator
+
+from hilum.destinations import Host, Parcel, ParcelFile, StrictSettings
+from hilum.model.errors import StorageError
+
+
+class Folder:
+    """Atomic: the files are written beside their place, made durable, and renamed."""
+
+    kind = "folder"
+
+    class Settings(StrictSettings):
+        """`path`: relative, below the server's folder for deliveries."""
+
+        path: str = ""
+
+        @field_validator("path")
+        @classmethod
+        def stays_below(cls, path: str) -> str:
+            """No absolute path, nothing upwards."""
+            parts = PurePosixPath(path)
+            if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+                raise ValueError("a path below the server's folder for deliveries, without ..")
+            return path
+
+    def __init__(self, host: Host) -> None:
+        self._root = host.delivered
+
+    def deliver(self, parcel: Parcel, settings: Settings) -> Mapping[str, Any]:
+        """Write the parcel; a parcel that is there already is left as it is."""
+        base = self._root / settings.path
+        place = base / f"{parcel.template}-{parcel.workitem_id}"
+        if not place.is_dir():
+            self._write(base, place, parcel)
+        return {"folder": str(place.relative_to(self._root)), "files": len(parcel.files)}
+
+    def _write(self, base: Path, place: Path, parcel: Parcel) -> None:
+        base.mkdir(parents=True, exist_ok=True)
+        being_written = base / f".{place.name}.part"
+        if being_written.exists():
+            shutil.rmtree(being_written)
+        being_written.mkdir()
+        for file in parcel.files:
+            _write_file(being_written / file.name, file)
+        _write_manifest(being_written / "manifest.json", parcel)
+        _sync_folder(being_written)
+        being_written.rename(place)
+        _sync_folder(base)
+
+
+def _write_file(path: Path, file: ParcelFile) -> None:
+    digest = hashlib.sha256()
+    with path.open("xb") as target:
+        for chunk in file.open():
+            digest.update(chunk)
+            target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
+    if digest.digest() != file.sha256:
+        raise StorageError(
+            f"The result {file.name} is damaged in the vault.", "Run `hilum verify`, then send the workitem back to processing."
+        )
+
+
+def _write_manifest(path: Path, parcel: Parcel) -> None:
+    manifest = {
+        "workitem": parcel.workitem_id,
+        "project": parcel.project,
+        "study": parcel.study_id,
+        "study_instance_uid": parcel.study_instance_uid,
+        "revision": parcel.revision,
+        "template": parcel.template,
+        "template_version": parcel.template_version,
+        "supersedes": parcel.supersedes,
+        "provenance": dict(parcel.provenance),
+        "files": [
+            {"name": file.name, "media_type": file.media_type, "size": file.size, "sha256": file.sha256.hex()} for file in parcel.files
+        ],
+    }
+    with path.open("x", encoding="utf-8") as target:
+        json.dump(manifest, target, indent=2)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,138 @@
+"""What the stages need of the world, as protocols. `runtime/assembling.py` alone knows who implements them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from hilum.model.identity import Scope
+from hilum.model.members import MemberNote, StoredMember
+from hilum.model.outcomes import Finding, StoredBytes
+from hilum.model.records import (
+    Artifact,
+    Instance,
+    Intake,
+    Move,
+    ReceivedMember,
+    Request,
+    ScannedInstance,
+    Series,
+    SetAside,
+    SetAsideMember,
+    Study,
+    Workitem,
+)
+from hilum.model.templates import Template
+
+
+class Intakes(Protocol):
+    """What came in."""
+
+    def find(self, scope: Scope, intake_id: str) -> Intake: ...
+    def abandoned_until(self, scope: Scope, intake_id: str) -> datetime: ...
+    def next_received(self, scope: Scope, intake_id: str, limit: int) -> list[ReceivedMember]: ...
+    def counts(self, scope: Scope, intake_id: str) -> dict[str, int]: ...
+
+
+class Registrar(Protocol):
+    """Importing's write."""
+
+    def register(
+        self,
+        scope: Scope,
+        intake_id: str,
+        scanned: Sequence[ScannedInstance],
+        set_aside: Sequence[SetAside],
+        read_header: Callable[[ScannedInstance], Mapping[str, Any]],
+        kept_generation: int,
+    ) -> None: ...
+
+
+class Catalogue(Protocol):
+    """What is held."""
+
+    def find_study(self, scope: Scope, study: str) -> Study: ...
+    def requests(self, scope: Scope, study_id: str) -> list[Request]: ...
+    def quiet_seconds(self, scope: Scope, project: str) -> float: ...
+    def list_series(self, scope: Scope, study_id: str = "") -> list[Series]: ...
+    def instances_of(self, scope: Scope, one: Series) -> list[Instance]: ...
+    def findings(self, scope: Scope, study: Study) -> list[Finding]: ...
+    def conflicts(self, scope: Scope, study_id: str) -> list[SetAsideMember]: ...
+    def find_workitem(self, scope: Scope, workitem_id: str) -> Workitem: ...
+    def list_workitems(self, scope: Scope, *, study_id: str = "") -> list[Workitem]: ...
+    def deidentified(self, scope: Scope, workitem_id: str) -> Iterator[tuple[str, str, StoredBytes]]: ...
+    def artifacts(self, scope: Scope, workitem_id: str) -> list[Artifact]: ...
+    def receipts(self, scope: Scope, workitem_id: str) -> dict[str, Mapping[str, Any]]: ...
+
+
+class TemplateShelf(Protocol):
+    """Templates by name and version, and which attributes are kept of each instance for them."""
+
+    def find(self, scope: Scope, name: str, version: int | None = None) -> tuple[Template, int]: ...
+    def newest(self, scope: Scope) -> list[tuple[Template, int]]: ...
+    def kept(self, scope: Scope) -> tuple[frozenset[str], int]: ...
+
+
+class History(Protocol):
+    """Every move that was made."""
+
+    def history(self, scope: Scope, item_ids: Iterable[str]) -> list[Move]: ...
+
+
+class Vault(Protocol):
+    """The packs, for reading."""
+
+    def read_at(self, pack_id: str, offset: int, size: int) -> bytes: ...
+    def stream(self, member: StoredBytes) -> Iterator[bytes]: ...
+
+
+class MemberWriter(Protocol):
+    """One member of a pack while it is written."""
+
+    def write(self, chunk: bytes) -> None: ...
+    def commit(self) -> StoredMember: ...
+
+
+class Batch(Protocol):
+    """Members that become visible all or none."""
+
+    def add(self, note: MemberNote) -> MemberWriter: ...
+    def commit(self) -> list[StoredMember]: ...
+
+
+class Pool(Protocol):
+    """Open packs, for writing."""
+
+    def batch(self) -> AbstractContextManager[Batch]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything a stage is handed.
+
+    Args:
+        checks, operators, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
+        check_stop: raises when this worker is to stop; to be called between steps that can be repeated.
+        until_stopped: while its context is open, a stop of this worker calls the function it was given.
+    """
+
+    scope: Scope
+    clock: Callable[[], datetime]
+    intakes: Intakes
+    registrar: Registrar
+    catalogue: Catalogue
+    templates: TemplateShelf
+    history: History
+    vault: Vault
+    deidentified_pool: Pool
+    results_pool: Pool
+    checks: Mapping[str, Any]
+    operators: Mapping[str, Any]
+    processors: Mapping[str, Any]
+    destinations: Mapping[str, Any]
+    scratch: Path
+    check_stop: Callable[[], None]
+    until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]]

@@ -1,0 +1,206 @@
+"""What the catalogue and the ledger know, as frozen records. `..._id` is ours (a UUID), `..._uid` is DICOM's, `..._at` is aware UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hilum.model.lifecycle import Item, Kind, Stage, Status
+from hilum.model.outcomes import SeriesInput, StoredBytes
+
+
+class MemberState(StrEnum):
+    """The one place in the ledger where a received instance is."""
+
+    RECEIVED = "received"  # durable, waits for importing
+    IMPORTED = "imported"  # an instance of the catalogue
+    ALREADY_HELD = "already_held"  # same UID and bytes as an imported one
+    CONFLICT = "conflict"  # same UID, other bytes (or another patient): set aside, nothing overwritten
+    SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
+    SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
+    MADE = "made"  # not received: a de-identified copy or a result of the workitem that stands as its intake
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    name: str
+    description: str
+    ae_title: str
+    accepts: Mapping[str, Any]
+    quiet_seconds: float
+    retention_days: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """One delivery through one door."""
+
+    id: str
+    project: str
+    door: str
+    report_type: str
+    dataset: str
+    force_reprocessing: bool
+    metadata: Mapping[str, Any]
+    started_at: datetime
+    completed_at: datetime | None
+    expected_files: int | None
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMember:
+    """A member of a pack that waits for importing."""
+
+    key: int
+    intake_id: str
+    file_name: str
+    stored: StoredBytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedInstance:
+    """What importing read from one member.
+
+    Args:
+        attributes: DICOM keyword -> value, those that geometry, search and active templates name.
+        header: the whole header without bulk values (PS3.18 F.2 JSON); read for the first instance of a series only.
+    """
+
+    member: ReceivedMember
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A member that cannot be used, with the sentence for the sender; `state` is set_aside or skipped."""
+
+    member: ReceivedMember
+    reason: str
+    state: MemberState = MemberState.SET_ASIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an intake asks of a study it touched."""
+
+    intake_id: str
+    report_type: str
+    force_reprocessing: bool
+    completed: bool  # the sender said that this is all
+    imported: bool  # importing is through with it
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    id: str
+    project: str
+    study_instance_uid: str
+    patient_id: str
+    patient_name: str
+    accession_number: str
+    study_date: str
+    description: str
+    revision: int
+    datasets: tuple[str, ...]
+    number_of_series: int
+    number_of_instances: int
+    created_at: datetime
+    last_received_at: datetime
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series; `attributes` are the kept attributes of its first instance, `header` its whole header where asked for."""
+
+    id: str
+    key: int
+    study_id: str
+    project: str
+    series_instance_uid: str
+    modality: str
+    description: str
+    number_of_instances: int
+    attributes: Mapping[str, Any]
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    sop_instance_uid: str
+    attributes: Mapping[str, Any]
+    stored: StoredBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Workitem:
+    id: str
+    project: str
+    study_id: str
+    revision: int
+    template: str
+    template_version: int
+    inputs: tuple[SeriesInput, ...]
+    supersedes: str
+    ticket: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    created_at: datetime
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    id: str
+    workitem_id: str
+    name: str
+    media_type: str
+    stored: StoredBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of history."""
+
+    item_id: str
+    kind: Kind
+    at: datetime
+    who: str
+    verb: str
+    from_stage: Stage
+    from_status: Status
+    to_stage: Stage
+    to_status: Status
+    why: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's verdict on a workitem: accept, reject or rerun."""
+
+    verdict: str
+    reason: str
+    who: str
+    at: datetime
+    ratings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideMember:
+    """What a sender gave and we cannot use, with its bytes and the reason."""
+
+    key: int
+    project: str
+    intake_id: str
+    file_name: str
+    reason: str
+    state: MemberState
+    stored: StoredBytes

@@ -1,0 +1,81 @@
+"""A template (report type): what a study must have, and what is done with it. Versions are immutable once saved."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hilum.model.outcomes import Severity
+from hilum.model.rules import Rule, attributes_of, operators_of
+
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class Strict(BaseModel):
+    """What nobody named is refused: a misspelt key never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RequiredSeries(Strict):
+    """A series that must be there, in a role, found by a rule over its attributes."""
+
+    role: str = Field(pattern=r"^[a-z0-9_]{1,32}$")
+    name: str  # as a person says it: "T1", "FLAIR"
+    rule: Rule
+
+
+class RequiredAttribute(Strict):
+    """An attribute that every input series must have, with a value that is valid for its VR."""
+
+    attribute: str
+    severity: Severity = Severity.ERROR
+
+
+class ProcessingStep(Strict):
+    """One processor with its settings; a template runs its steps in order."""
+
+    processor: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Delivery(Strict):
+    """One destination with its settings."""
+
+    destination: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Template(Strict):
+    """See docs/templates.md for an example."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    title: str = ""
+    description: str = ""
+    notice: str = "Research use, not for diagnosis."
+    unit: Literal["study", "series"] = "study"
+    active: bool = True  # whether its rules take part in matching; an explicit report type always may name it
+    rule: Rule | None = None  # which series it is for; None: only by explicit report type
+    required_series: tuple[RequiredSeries, ...] = ()
+    required_attributes: tuple[RequiredAttribute, ...] = ()
+    severities: dict[str, Severity] = Field(default_factory=dict)  # check kind -> severity, where it differs from the check's own
+    deidentification: str = "keep"
+    processing: tuple[ProcessingStep, ...] = Field(min_length=1)
+    review: Literal["never", "always", "on-warning"] = "never"
+    destinations: tuple[Delivery, ...] = ()
+    priority: int = 0
+
+    def rules(self) -> Iterator[Rule]:
+        """Every rule the template holds."""
+        if self.rule is not None:
+            yield self.rule
+        yield from (series.rule for series in self.required_series)
+
+    def attributes(self) -> frozenset[str]:
+        """Every DICOM keyword the template looks at: the catalogue keeps these for each instance."""
+        named = {keyword for rule in self.rules() for keyword in attributes_of(rule)}
+        return frozenset(named | {required.attribute for required in self.required_attributes})
+
+    def operators(self) -> frozenset[str]:
+        """Every operator the template uses."""
+        return frozenset(kind for rule in self.rules() for kind in operators_of(rule))

@@ -1,0 +1,125 @@
+"""importing: every received member becomes an instance of the catalogue, or is set aside with its reason.
+
+What is DICOM is recognised by content, never by name. The bytes stay where they are, in their pack; here only headers are read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hilum.dicom.headers import Header
+from hilum.dicom.part10 import UnreadableError, recognise
+from hilum.dicom.scanner import Source, Wanted, scan, scan_all
+from hilum.dicom.uids import is_valid_uid
+from hilum.model.lifecycle import Item
+from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StudiesTouched
+from hilum.model.ports import Tools, Vault
+from hilum.model.records import MemberState, ReceivedMember, ScannedInstance, SetAside
+
+BATCH = 500  # members a transaction
+NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
+EMPTY = "The file has 0 bytes."
+IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+def run(item: Item, tools: Tools) -> Outcome:
+    """Import what the intake brought, a batch a transaction; what was imported before is not looked at again."""
+    intake = tools.intakes.find(tools.scope, item.id)
+    if intake.completed_at is None:
+        until = tools.intakes.abandoned_until(tools.scope, item.id)
+        if until > tools.clock():
+            return Defer(until, "Waiting for the sender to complete the upload.")
+    keywords, generation = tools.templates.kept(tools.scope)
+    reader = _Reader(tools.vault, tuple(sorted(keywords)))
+    while batch := tools.intakes.next_received(tools.scope, item.id, BATCH):
+        tools.check_stop()
+        read = [reader.read(member) for member in batch]
+        scanned = [one for one in read if isinstance(one, ScannedInstance)]
+        aside = [one for one in read if isinstance(one, SetAside)]
+        tools.registrar.register(tools.scope, item.id, scanned, aside, reader.read_header, generation)
+    return _answer(item, tools, abandoned=intake.completed_at is None)
+
+
+def _answer(item: Item, tools: Tools, *, abandoned: bool) -> Outcome:
+    counts = tools.intakes.counts(tools.scope, item.id)
+    if counts["imported"] + counts["already_held"] + counts["conflicts"] == 0:
+        return Refuse("No DICOMs found in the upload.")
+    named = ((counts["imported"], "imported"), (counts["already_held"], "already held"), (counts["set_aside"], "set aside"))
+    why = ", ".join(f"{number} {what}" for number, what in (*named, (counts["conflicts"], "in conflict")) if number)
+    interrupted = " The sender never completed the upload; it was taken as it was." if abandoned else ""
+    return Done(f"{why[0].upper()}{why[1:]}.{interrupted}", (StudiesTouched(item.id),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    reason: str
+    state: MemberState = MemberState.SET_ASIDE
+
+
+class _Reader:
+    """Reads the headers of members out of their packs."""
+
+    def __init__(self, vault: Vault, keywords: tuple[str, ...]) -> None:
+        self._vault = vault
+        self._keywords = keywords
+        self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *keywords)))
+
+    def read(self, member: ReceivedMember) -> ScannedInstance | SetAside:
+        """The instance, or why it is none."""
+        try:
+            answer = self._read(member)
+        except UnreadableError as error:
+            answer = _Trouble(str(error))
+        return SetAside(member, answer.reason, answer.state) if isinstance(answer, _Trouble) else answer
+
+    def read_header(self, one: ScannedInstance) -> Mapping[str, Any]:
+        """The whole header without bulk values."""
+        return scan_all(self._source(one.member)).as_json()
+
+    def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
+        if member.stored.size == 0:
+            return _Trouble(EMPTY)
+        source = self._source(member)
+        recognition = recognise(source.read_at(0, min(member.stored.size, 1 << 16)))
+        if recognition is None:
+            return _Trouble(NOT_DICOM)
+        if recognition.is_dicomdir:
+            return _Trouble("A DICOMDIR lists the files of a medium and holds no image.", MemberState.SKIPPED)
+        header = scan(source, self._wanted, recognition)
+        if header.trouble is not None:
+            return _Trouble(header.trouble)
+        uids = {keyword: header.text(keyword) or "" for keyword in IDENTIFIERS}
+        for keyword, uid in uids.items():
+            if not is_valid_uid(uid):
+                return _Trouble(f"Its {keyword} is {'missing' if not uid else 'not a valid UID'} (PS3.5 9.1).")
+        return ScannedInstance(
+            member=member,
+            study_instance_uid=uids["StudyInstanceUID"],
+            series_instance_uid=uids["SeriesInstanceUID"],
+            sop_instance_uid=uids["SOPInstanceUID"],
+            sop_class_uid=uids["SOPClassUID"],
+            transfer_syntax_uid=recognition.transfer_syntax_uid,
+            attributes=attributes_of(header, self._keywords),
+        )
+
+    def _source(self, member: ReceivedMember) -> Source:
+        stored = member.stored
+        first = self._vault.read_at(stored.pack_id, stored.offset, min(stored.size, 1 << 16))
+
+        def read_at(offset: int, size: int) -> bytes:
+            if offset + size <= len(first):
+                return first[offset : offset + size]
+            within = max(0, min(size, stored.size - offset))
+            return self._vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
+
+        return Source(read_at, stored.size)
+
+
+def attributes_of(header: Header, keywords: tuple[str, ...]) -> dict[str, Any]:
+    """Keyword -> value, or list of values where there are several; what is missing or empty is not there."""
+    found: dict[str, Any] = {}
+    for keyword in keywords:
+        values = header.values(keyword)
+        if values:
+            found[keyword] = values[0] if len(values) == 1 else list(values)
+    return found

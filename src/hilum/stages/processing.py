@@ -1,0 +1,139 @@
+"""processing: the template's processors, one after the other, on the de-identified inputs; their files become the results."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hilum.model.lifecycle import Item
+from hilum.model.members import MemberNote
+from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, Outcome, StoredBytes, TicketTaken
+from hilum.model.ports import Tools
+from hilum.model.records import Workitem
+from hilum.model.templates import ProcessingStep, Template
+from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, ProducedFile, Ticket, Unusable
+
+CHUNK = 1 << 20
+
+
+def run(item: Item, tools: Tools) -> Outcome:
+    """Run every step; the results become visible with this stage's answer."""
+    workitem = tools.catalogue.find_workitem(tools.scope, item.id)
+    template, _ = tools.templates.find(tools.scope, workitem.template, workitem.template_version)
+    with _scratch(tools.scratch) as scratch:
+        inputs = _lay_out(workitem, scratch / "inputs", tools)
+        produced: list[ProducedFile] = []
+        steps: list[dict[str, Any]] = []
+        for number, step in enumerate(template.processing, start=1):
+            tools.check_stop()
+            order = _order(workitem, template, step, inputs, produced, scratch / f"step-{number}", tools)
+            ticket = _ticket(workitem, number, step, order, tools)
+            answer = _collect(ticket, tools)
+            match answer:
+                case Artifacts(files=files, provenance=provenance):
+                    produced += files
+                    steps.append(dict(provenance))
+                case NotYet(until=until, why=why):
+                    return Defer(until, why, (TicketTaken(workitem.id, {"step": number, "reference": dict(ticket.reference)}),))
+                case Unusable(why=why):
+                    return Hold(why)
+        artifacts = _keep(produced, workitem, tools)
+    names = ", ".join(artifact.name for artifact in artifacts)
+    made = ArtifactsMade(item.id, tuple(artifacts), {"processing": steps, "template": template.name, "notice": template.notice})
+    return Done(f"Made {len(artifacts)} results: {names}.", (made,))
+
+
+def _ticket(workitem: Workitem, number: int, step: ProcessingStep, order: Order, tools: Tools) -> Ticket:
+    """The ticket of an order that is under way elsewhere, or a new one."""
+    if workitem.ticket.get("step") == number:
+        return Ticket(step.processor, workitem.ticket["reference"])
+    ticket: Ticket = tools.processors[step.processor].submit(order)
+    return ticket
+
+
+def _collect(ticket: Ticket, tools: Tools) -> Artifacts | NotYet | Unusable:
+    processor = tools.processors[ticket.processor]
+    with tools.until_stopped(lambda: processor.cancel(ticket)):
+        answer: Artifacts | NotYet | Unusable = processor.collect(ticket)
+    tools.check_stop()
+    return answer
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        yield mine
+    finally:
+        shutil.rmtree(mine)
+
+
+def _lay_out(workitem: Workitem, folder: Path, tools: Tools) -> tuple[ProcessingInput, ...]:
+    """The de-identified instances as files, a folder an input. Names are ours: nothing a sender wrote becomes a path."""
+    folders = {given.series_id: folder / f"{number:03}" for number, given in enumerate(workitem.inputs, start=1)}
+    for path in folders.values():
+        path.mkdir(parents=True)
+    for number, (series_id, _, stored) in enumerate(tools.catalogue.deidentified(tools.scope, workitem.id), start=1):
+        with (folders[series_id] / f"{number:06}.dcm").open("wb") as file:
+            for chunk in tools.vault.stream(stored):
+                file.write(chunk)
+    known = {one.id: one for one in tools.catalogue.list_series(tools.scope, workitem.study_id)}
+    return tuple(
+        ProcessingInput(
+            role=given.role,
+            series_id=given.series_id,
+            series_instance_uid=known[given.series_id].series_instance_uid,
+            modality=known[given.series_id].modality,
+            description=known[given.series_id].description,
+            folder=folders[given.series_id],
+        )
+        for given in workitem.inputs
+    )
+
+
+def _order(
+    workitem: Workitem,
+    template: Template,
+    step: ProcessingStep,
+    inputs: tuple[ProcessingInput, ...],
+    earlier: Sequence[ProducedFile],
+    folder: Path,
+    tools: Tools,
+) -> Order:
+    output, scratch = folder / "output", folder / "scratch"
+    output.mkdir(parents=True)
+    scratch.mkdir()
+    study = tools.catalogue.find_study(tools.scope, workitem.study_id)
+    findings = tools.catalogue.findings(tools.scope, study)
+    return Order(
+        workitem_id=workitem.id,
+        study_instance_uid=study.study_instance_uid,
+        template=template.name,
+        template_title=template.title or template.name,
+        notice=template.notice,
+        inputs=inputs,
+        earlier=tuple(file.path for file in earlier),
+        output=output,
+        scratch=scratch,
+        settings=tools.processors[step.processor].Settings.model_validate(step.settings),
+        findings=tuple(finding.sentence for finding in findings if finding.template in ("", template.name)),
+    )
+
+
+def _keep(produced: Sequence[ProducedFile], workitem: Workitem, tools: Tools) -> list[NewArtifact]:
+    """The results into the vault, all or none."""
+    kept: list[NewArtifact] = []
+    with tools.results_pool.batch() as batch:
+        for file in produced:
+            note = MemberNote(project=workitem.project, door="processing", received_at=tools.clock(), intake_id=workitem.id, name=file.name)
+            writer = batch.add(note)
+            with file.path.open("rb") as source:
+                while chunk := source.read(CHUNK):
+                    writer.write(chunk)
+            stored = writer.commit()
+            kept.append(NewArtifact(file.name, file.media_type, StoredBytes(stored.pack_id, stored.offset, stored.size, stored.sha256)))
+        batch.commit()
+    return kept

@@ -1,0 +1,117 @@
+"""Opening the ledger's database: SQLite with several processes, or PostgreSQL, behind two verbs: `reading()` and `writing()`.
+
+SQLite with several processes (docs/architecture.md 5): every writing transaction starts with BEGIN IMMEDIATE, since a read that turns
+into a write fails whatever the timeout. Writers queue on a lock file first: SQLite's own busy handler polls. The same lock keeps
+writers out while `checkpoint` runs, the only one that does: up to SQLite 3.51.2, several processes that write and checkpoint at once
+can lose data.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, create_engine, event, text
+
+Durability = Literal["full", "lazy"]
+"""full: the commit is on stable storage; lazy: a power cut may take the last commits, never their order (the packs know them)."""
+
+
+class WriterLock:
+    """One writer at a time over all processes: a lock file, and a lock for the threads of this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._threads = threading.Lock()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._threads:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class Database:
+    """The engine and its two kinds of transaction.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql+psycopg://...`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            path = Path(url.removeprefix("sqlite:///"))
+            self.engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, max_overflow=32)
+            self._lock: WriterLock | None = WriterLock(path.with_name(path.name + ".writer"))
+            event.listen(self.engine, "connect", _prepare_sqlite_connection)
+            event.listen(self.engine, "begin", _begin_deferred)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+            self._lock = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written."""
+        with self.engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def writing(self, durability: Durability = "full") -> Iterator[Connection]:
+        """A transaction that is committed at the end, or rolled back by an exception."""
+        if self._lock is None:
+            with self.engine.begin() as connection:
+                if durability == "lazy":
+                    connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+                yield connection
+            return
+        with self.engine.connect().execution_options(hilum_immediate=True) as connection, self._lock.held():
+            # SQLite pragma synchronous: FULL syncs the WAL at commit (and all commits before it), NORMAL leaves that to the next one.
+            _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
+            with connection.begin():
+                yield connection
+
+    def checkpoint(self) -> None:
+        """Write the WAL back into the database file. Only housekeeping calls this."""
+        if self._lock is None:
+            return
+        with self.engine.connect() as connection, self._lock.held():
+            _execute_raw(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # sqlite3 sends no BEGIN of its own: _begin_deferred does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "wal_autocheckpoint=0", "mmap_size=0", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_deferred(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("hilum_immediate", False)
+    _execute_raw(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _execute_raw(connection: Connection, statement: str) -> None:
+    """Past SQLAlchemy's own autobegin: pragmas and BEGIN stand outside a transaction."""
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    cursor = raw.cursor()
+    cursor.execute(statement)
+    cursor.close()

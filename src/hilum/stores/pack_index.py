@@ -1,0 +1,86 @@
+"""The packs as the ledger knows them: which exist, which are open, and what was made (not received) lies where in them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+
+from hilum.model.members import StoredMember
+from hilum.model.records import MemberState
+from hilum.stores.database import Database
+from hilum.stores.schema import members, packs, workitems
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """A pack: its kind and state ("open" or "sealed"), and where its indexed members end, rounded up to a tar block."""
+
+    id: str
+    kind: str
+    state: str
+    indexed_end: int
+
+
+class PackIndex:
+    """Told by the pools, asked by recovery and housekeeping."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self._clock = clock
+
+    def open_pack(self, kind: str, pack_id: str) -> None:
+        """A new pack, before anything is in it."""
+        with self.database.writing() as connection:
+            connection.execute(
+                insert(packs).values(id=pack_id, kind=kind, state="open", size=0, seal_wanted=False, created_at=self._clock())
+            )
+
+    def seal_pack(self, pack_id: str, size: int) -> None:
+        """Nothing more will be appended."""
+        with self.database.writing() as connection:
+            connection.execute(update(packs).where(packs.c.id == pack_id).values(state="sealed", size=size, seal_wanted=False))
+
+    def index_made(self, made: Sequence[StoredMember]) -> None:
+        """De-identified copies and results of workitems."""
+        with self.database.writing("lazy") as connection:
+            owners = {member.note.intake_id for member in made}
+            rows = connection.execute(select(workitems.c.id, workitems.c.study_id).where(workitems.c.id.in_(owners)))
+            studies = {row.id: row.study_id for row in rows}
+            connection.execute(
+                insert(members),
+                [
+                    {
+                        "pack_id": member.pack_id,
+                        "offset": member.offset,
+                        "size": member.size,
+                        "sha256": member.sha256,
+                        "intake_id": member.note.intake_id,
+                        "file_name": member.name,
+                        "state": MemberState.MADE,
+                        "study_id": studies.get(member.note.intake_id),
+                    }
+                    for member in made
+                ],
+            )
+
+    def list_packs(self, state: str | None = None) -> list[PackRow]:
+        """All packs, or those in a state."""
+        end = func.max(members.c.offset + members.c.size)
+        query = (
+            select(packs, end.label("end")).outerjoin(members, members.c.pack_id == packs.c.id).group_by(packs.c.id).order_by(packs.c.id)
+        )
+        if state is not None:
+            query = query.where(packs.c.state == state)
+        with self.database.reading() as connection:
+            return [PackRow(row.id, row.kind, row.state, -(-(row.end or 0) // 512) * 512) for row in connection.execute(query)]
+
+    def want_sealed(self, pack_ids: Iterable[str]) -> None:
+        """Ask the owner of open packs to seal them soon."""
+        with self.database.writing() as connection:
+            connection.execute(update(packs).where(packs.c.id.in_(list(pack_ids)), packs.c.state == "open").values(seal_wanted=True))
+
+    def wanted_sealed(self) -> set[str]:
+        """Packs that somebody waits for."""
+        with self.database.reading() as connection:
+            return set(connection.scalars(select(packs.c.id).where(packs.c.seal_wanted, packs.c.state == "open")))

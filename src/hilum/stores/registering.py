@@ -1,0 +1,314 @@
+"""Importing's write: a batch of scanned members becomes patients, studies, series and instances, in one transaction, each member in one place."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from hilum.model.identity import Scope
+from hilum.model.records import Intake, MemberState, ScannedInstance, SetAside
+from hilum.stores.database import Database
+from hilum.stores.intakes import CHUNK, find_intake, insert_or_ignore, touch_studies
+from hilum.stores.schema import (
+    instances,
+    members,
+    patients,
+    projects,
+    series,
+    series_headers,
+    studies,
+    study_datasets,
+)
+from hilum.stores.scoping import project_id_of
+
+HeaderReader = Callable[[ScannedInstance], Mapping[str, Any]]
+"""Reads the whole header, without bulk values, of the first instance of a series."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the project holds of the UIDs in a batch; grows while the batch is registered."""
+
+    instances: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # SOP Instance UID -> (sha256, study id)
+    studies: dict[str, tuple[str, int]] = field(default_factory=dict)  # Study Instance UID -> (study id, patient key)
+    series: dict[str, "_Series"] = field(default_factory=dict)  # Series Instance UID -> row
+    patients: dict[tuple[str, str], int] = field(default_factory=dict)  # (issuer, patient id) -> key
+
+
+@dataclass(slots=True)
+class _Series:
+    key: int
+    study_id: str
+    attributes: Mapping[str, Any]
+    added: int = 0
+
+
+class Registrar:
+    """Writes what importing read.
+
+    Args:
+        clock: gives aware UTC times.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self._clock = clock
+
+    def register(
+        self,
+        scope: Scope,
+        intake_id: str,
+        scanned: Sequence[ScannedInstance],
+        set_aside: Sequence[SetAside],
+        read_header: HeaderReader,
+        kept_generation: int,
+    ) -> None:
+        """All of a batch or nothing of it. Members that were registered before are left alone, so that a batch can run again."""
+        with self.database.writing() as connection:
+            intake = find_intake(connection, scope, intake_id)
+            project_id = project_id_of(connection, scope, intake.project)
+            # One importer at a time in a project: PostgreSQL would else meet unique violations (SQLite has one writer anyway).
+            connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
+            batch = _Batch(connection, project_id, intake, self._clock(), read_header, kept_generation)
+            batch.set_aside(set_aside)
+            batch.register(scanned)
+
+
+class _Batch:
+    """One transaction of `Registrar.register`."""
+
+    def __init__(
+        self, connection: Connection, project_id: int, intake: Intake, now: datetime, read_header: HeaderReader, kept_generation: int
+    ) -> None:
+        self.connection = connection
+        self.project_id = project_id
+        self.intake = intake
+        self.now = now
+        self.read_header = read_header
+        self.kept_generation = kept_generation
+        self.known = _Known()
+        self.placed: list[dict[str, Any]] = []  # members with their new state
+        self.new_instances: list[dict[str, Any]] = []
+        self.touched: dict[str, int] = {}  # study id -> instances that are new
+
+    def set_aside(self, those: Sequence[SetAside]) -> None:
+        for one in those:
+            self._place(one.member.key, one.state, None, one.reason)
+
+    def register(self, scanned: Sequence[ScannedInstance]) -> None:
+        self._look_up(scanned)
+        for one in scanned:
+            self._register_one(one)
+        if self.new_instances:
+            self.connection.execute(insert(instances), self.new_instances)
+        self._write_places()
+        self._write_counts()
+        touch_studies(self.connection, self.intake.id, self.touched)
+        if self.intake.dataset:
+            rows = [{"study_id": study_id, "dataset": self.intake.dataset} for study_id in self.touched]
+            if rows:
+                self.connection.execute(insert_or_ignore(self.connection, study_datasets), rows)
+
+    # --- one instance -------------------------------------------------------------------------------------------------
+
+    def _register_one(self, one: ScannedInstance) -> None:
+        held = self.known.instances.get(one.sop_instance_uid)
+        if held is not None:
+            self._place_held(one, *held)
+            return
+        clash = self._clash(one)
+        if clash is not None:
+            self._place(one.member.key, MemberState.CONFLICT, clash[0], clash[1])
+            self.touched.setdefault(clash[0], 0)
+            return
+        study_id = self._study(one)
+        row = self._series(one, study_id)
+        self._add(one, study_id, row)
+
+    def _place_held(self, one: ScannedInstance, sha256: bytes, study_id: str) -> None:
+        self.touched.setdefault(study_id, 0)
+        if sha256 == one.member.stored.sha256:
+            self._place(one.member.key, MemberState.ALREADY_HELD, study_id, None)
+        else:
+            why = f"The instance {one.sop_instance_uid} is held already with other bytes; the one held is kept."
+            self._place(one.member.key, MemberState.CONFLICT, study_id, why)
+
+    def _clash(self, one: ScannedInstance) -> tuple[str, str] | None:
+        """A UID that is held for somebody or something else: (study id, reason)."""
+        study = self.known.studies.get(one.study_instance_uid)
+        if study is not None and study[1] != self.known.patients.get(_patient_of(one)):
+            return study[0], f"The study {one.study_instance_uid} is held for another patient; two patients are never merged."
+        row = self.known.series.get(one.series_instance_uid)
+        if row is not None and (study is None or study[0] != row.study_id):
+            return row.study_id, f"The series {one.series_instance_uid} is held in another study."
+        return None
+
+    def _add(self, one: ScannedInstance, study_id: str, row: _Series) -> None:
+        row.added += 1
+        self.touched[study_id] = self.touched.get(study_id, 0) + 1
+        self.known.instances[one.sop_instance_uid] = (one.member.stored.sha256, study_id)
+        self.new_instances.append(
+            {
+                "project_id": self.project_id,
+                "series_key": row.key,
+                "member_key": one.member.key,
+                "sop_instance_uid": one.sop_instance_uid,
+                "differs": differing(one.attributes, row.attributes),
+            }
+        )
+        self._place(one.member.key, MemberState.IMPORTED, study_id, None)
+
+    def _place(self, key: int, state: MemberState, study_id: str | None, reason: str | None) -> None:
+        self.placed.append({"member": key, "new_state": state, "of_study": study_id, "because": reason})
+
+    # --- patients, studies, series: found, or made ----------------------------------------------------------------------
+
+    def _study(self, one: ScannedInstance) -> str:
+        known = self.known.studies.get(one.study_instance_uid)
+        if known is not None:
+            return known[0]
+        study_id, patient_key = str(uuid.uuid4()), self._patient(one)
+        self.connection.execute(
+            insert(studies).values(
+                id=study_id,
+                project_id=self.project_id,
+                patient_key=patient_key,
+                study_instance_uid=one.study_instance_uid,
+                accession_number=_text(one, "AccessionNumber"),
+                study_date=_text(one, "StudyDate"),
+                description=_text(one, "StudyDescription"),
+                revision=1,
+                number_of_series=0,
+                number_of_instances=0,
+                created_at=self.now,
+                last_received_at=self.now,
+            )
+        )
+        self.known.studies[one.study_instance_uid] = (study_id, patient_key)
+        return study_id
+
+    def _patient(self, one: ScannedInstance) -> int:
+        identity = _patient_of(one)
+        known = self.known.patients.get(identity)
+        if known is not None:
+            return known
+        made = self.connection.execute(
+            insert(patients)
+            .values(
+                project_id=self.project_id,
+                issuer_of_patient_id=identity[0],
+                patient_id=identity[1],
+                patient_name=_text(one, "PatientName"),
+                patient_birth_date=_text(one, "PatientBirthDate"),
+                patient_sex=_text(one, "PatientSex"),
+            )
+            .returning(patients.c.key)
+        ).scalar_one()
+        self.known.patients[identity] = made
+        return int(made)
+
+    def _series(self, one: ScannedInstance, study_id: str) -> _Series:
+        known = self.known.series.get(one.series_instance_uid)
+        if known is not None:
+            return known
+        key = self.connection.execute(
+            insert(series)
+            .values(
+                id=str(uuid.uuid4()),
+                project_id=self.project_id,
+                study_id=study_id,
+                series_instance_uid=one.series_instance_uid,
+                modality=_text(one, "Modality"),
+                description=_text(one, "SeriesDescription"),
+                number_of_instances=0,
+                attributes=dict(one.attributes),
+                kept_generation=self.kept_generation,
+            )
+            .returning(series.c.key)
+        ).scalar_one()
+        self.connection.execute(insert(series_headers).values(series_key=key, header=dict(self.read_header(one))))
+        made = _Series(int(key), study_id, one.attributes)
+        self.known.series[one.series_instance_uid] = made
+        self._count_series(study_id)
+        return made
+
+    def _count_series(self, study_id: str) -> None:
+        counted = update(studies).where(studies.c.id == study_id).values(number_of_series=studies.c.number_of_series + 1)
+        self.connection.execute(counted)
+
+    # --- what the project holds --------------------------------------------------------------------------------------------
+
+    def _look_up(self, scanned: Sequence[ScannedInstance]) -> None:
+        for uids in _chunks({one.sop_instance_uid for one in scanned}):
+            query = (
+                select(instances.c.sop_instance_uid, members.c.sha256, members.c.study_id)
+                .join(members, members.c.key == instances.c.member_key)
+                .where(instances.c.project_id == self.project_id, instances.c.sop_instance_uid.in_(uids))
+            )
+            self.known.instances |= {row.sop_instance_uid: (row.sha256, row.study_id) for row in self.connection.execute(query)}
+        for uids in _chunks({one.study_instance_uid for one in scanned}):
+            query = select(studies.c.study_instance_uid, studies.c.id, studies.c.patient_key).where(
+                studies.c.project_id == self.project_id, studies.c.study_instance_uid.in_(uids)
+            )
+            self.known.studies |= {row.study_instance_uid: (row.id, row.patient_key) for row in self.connection.execute(query)}
+        for uids in _chunks({one.series_instance_uid for one in scanned}):
+            query = select(series.c.series_instance_uid, series.c.key, series.c.study_id, series.c.attributes).where(
+                series.c.project_id == self.project_id, series.c.series_instance_uid.in_(uids)
+            )
+            for row in self.connection.execute(query):
+                self.known.series[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes)
+        for ids in _chunks({_patient_of(one)[1] for one in scanned}):
+            query = select(patients).where(patients.c.project_id == self.project_id, patients.c.patient_id.in_(ids))
+            self.known.patients |= {(row.issuer_of_patient_id, row.patient_id): row.key for row in self.connection.execute(query)}
+
+    # --- at the end ----------------------------------------------------------------------------------------------------------
+
+    def _write_places(self) -> None:
+        if not self.placed:
+            return
+        statement = (
+            update(members)
+            .where(members.c.key == bindparam("member"), members.c.state == MemberState.RECEIVED)
+            .values(state=bindparam("new_state"), study_id=bindparam("of_study"), reason=bindparam("because"))
+        )
+        self.connection.execute(statement, self.placed)
+
+    def _write_counts(self) -> None:
+        for row in self.known.series.values():
+            if row.added:
+                counted = update(series).where(series.c.key == row.key)
+                self.connection.execute(counted.values(number_of_instances=series.c.number_of_instances + row.added))
+        for study_id, added in self.touched.items():
+            if added:
+                counted = update(studies).where(studies.c.id == study_id)
+                self.connection.execute(
+                    counted.values(number_of_instances=studies.c.number_of_instances + added, last_received_at=self.now)
+                )
+
+
+def differing(attributes: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The attributes that differ from the series' first instance; None stands for one that the first has and this one lacks."""
+    differs = {keyword: value for keyword, value in attributes.items() if first.get(keyword) != value}
+    differs |= {keyword: None for keyword in first if keyword not in attributes}
+    return differs or None
+
+
+def _patient_of(one: ScannedInstance) -> tuple[str, str]:
+    """(IssuerOfPatientID, PatientID). Without a PatientID (Type 2, PS3.3 C.7.1.1) nobody can tell patients apart but by their study."""
+    patient_id = _text(one, "PatientID")
+    return (_text(one, "IssuerOfPatientID"), patient_id) if patient_id else (f"study {one.study_instance_uid}", "")
+
+
+def _text(one: ScannedInstance, keyword: str) -> str:
+    value = one.attributes.get(keyword)
+    if isinstance(value, (list, tuple)):
+        return "\\".join(str(part) for part in value)
+    return "" if value is None else str(value)
+
+
+def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
+    wanted = sorted(values)
+    return [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
