@@ -1,0 +1,39 @@
+"""Workitems: processing, its artifacts, and what a person decides about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from hilum_sdk.drivers import Driver
+from hilum_sdk.models import Artifact, Verdict, Workitem
+from hilum_sdk.operations import Listing, Operation, Query
+from hilum_sdk.resources.items import Items
+from hilum_sdk.session import path_of
+
+D = TypeVar("D", bound=Driver)
+
+
+class Workitems(Items[D]):
+    """`/workitems`; `retry`, `send_back` and `cancel` are those of every item."""
+
+    @Listing
+    def list(self, study: str | None = None, stage: str | None = None, status: str | None = None) -> Query[Workitem]:
+        """All workitems, or those of one study, in one stage or status."""
+        return Query(Workitem, "/workitems", {"study": study, "stage": stage, "status": status})
+
+    @Operation
+    async def get(self, workitem_id: str) -> Workitem:
+        """One workitem."""
+        return await self._session.fetch(Workitem, "GET", path_of("workitems", workitem_id))
+
+    @Listing
+    def artifacts(self, workitem_id: str) -> Query[Artifact]:
+        """The files that processing made."""
+        return Query(Artifact, path_of("workitems", workitem_id, "artifacts"))
+
+    @Operation
+    async def review(self, workitem_id: str, verdict: Verdict, reason: str, ratings: Mapping[str, Any] | None = None) -> Workitem:
+        """Accept the results, reject them, or have them made again; the reason is kept."""
+        body = {"verdict": verdict, "reason": reason} | ({"ratings": dict(ratings)} if ratings else {})
+        return await self._session.fetch(Workitem, "POST", path_of("workitems", workitem_id, "review"), json=body)
