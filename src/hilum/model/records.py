@@ -19,6 +19,7 @@ class MemberState(StrEnum):
     CONFLICT = "conflict"  # same UID, other bytes (or another patient): set aside, nothing overwritten
     SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
     SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
+    DELETED = "deleted"  # buried by a person; goes when its pack is written again
     MADE = "made"  # not received: a de-identified copy or a result of the workitem that stands as its intake
 
 

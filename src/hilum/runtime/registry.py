@@ -1,4 +1,4 @@
-"""The parts, found by scanning their packages and the entry points `hilum.checks`, `hilum.operators`, `hilum.processors`, `hilum.destinations`.
+"""The parts, found by scanning their packages and the entry points `hilum.checks`, `hilum.operators`, ...
 
 A member is the module itself (checks, operators: it has `kind` and a function), or the one class in it that has `kind` (processors,
 destinations).

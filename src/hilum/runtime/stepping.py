@@ -70,6 +70,7 @@ class Worker:
 
     Args:
         name: written into the history as who claimed.
+        attempts: an item whose workers died so often is failed without another try.
         wait: waits for work at most so many seconds; returns early when woken.
     """
 
@@ -81,6 +82,7 @@ class Worker:
         stop: Stop,
         *,
         lease: timedelta,
+        attempts: int,
         wait: Callable[[float], object],
         stages: Mapping[Stage, Run] = STAGE_FILES,
     ) -> None:
@@ -89,6 +91,7 @@ class Worker:
         self._tools = tools
         self._stop = stop
         self._lease = lease
+        self._attempts = attempts
         self._wait = wait
         self._stages = stages
 
@@ -103,6 +106,9 @@ class Worker:
         item = self._ledger.claim(self._tools.scope, self._name, self._lease)
         if item is None:
             return False
+        if item.attempt > self._attempts:
+            self._ledger.fail(self._tools.scope, item, f"{item.stage} ended its worker each time.", "")
+            return True
         try:
             with self._kept_alive(item):
                 outcome = self._stages[item.stage](item, self._tools)
@@ -111,7 +117,7 @@ class Worker:
             self._ledger.give_back(self._tools.scope, item, "Its worker was stopped; it starts again.")
         except LeaseLostError:
             _LOG.info("%s %s was moved by somebody else while %s ran; its results are dropped", item.kind, item.id, item.stage)
-        except Exception as error:  # a stage may raise anything; the surprise is recorded and tried again
+        except Exception as error:  # noqa: BLE001 - a stage may raise anything; the surprise is recorded and tried again
             self._record(item, error)
         return True
 

@@ -119,6 +119,7 @@ def _order(
         output=output,
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
+        limits=tools.limits,
         findings=tuple(finding.sentence for finding in findings if finding.template in ("", template.name)),
     )
 

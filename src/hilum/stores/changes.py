@@ -164,8 +164,7 @@ def make_workitem(context: Context, study_id: str, revision: int, new: NewWorkit
     """A new workitem with its item; it supersedes the newest one of the same template and inputs. Returns its id."""
     connection = context.connection
     workitem_id = str(uuid.uuid4())
-    project_id = connection.scalar(select(studies.c.project_id).where(studies.c.id == study_id))
-    assert project_id is not None
+    project_id = connection.execute(select(studies.c.project_id).where(studies.c.id == study_id)).scalar_one()
     inputs = [asdict(given) for given in new.inputs]
     connection.execute(
         insert(workitems).values(
@@ -251,8 +250,7 @@ def _record_delivery(context: Context, change: Delivered) -> None:
 
 def release_study(context: Context, workitem_id: str, why: str) -> None:
     """A person let a held workitem through: a study that was held only because of it is finished with matching."""
-    study_id = context.connection.scalar(select(workitems.c.study_id).where(workitems.c.id == workitem_id))
-    assert study_id is not None
+    study_id = context.connection.execute(select(workitems.c.study_id).where(workitems.c.id == workitem_id)).scalar_one()
     study = find_item(context.connection, context.scope, study_id)
     if (study.stage, study.status) == (Stage.MATCHING, Status.HELD):
         move_item(context.connection, study, "release", context.scope.who, why, context.now)

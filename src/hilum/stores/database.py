@@ -110,8 +110,6 @@ def _begin_deferred(connection: Connection) -> None:
 
 def _execute_raw(connection: Connection, statement: str) -> None:
     """Past SQLAlchemy's own autobegin: pragmas and BEGIN stand outside a transaction."""
-    raw = connection.connection.dbapi_connection
-    assert raw is not None
-    cursor = raw.cursor()
+    cursor = connection.connection.cursor()
     cursor.execute(statement)
     cursor.close()

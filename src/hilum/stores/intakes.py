@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.model.errors import ConflictError, NotFoundError
-from hilum.model.identity import SYSTEM, Right, Scope
+from hilum.model.identity import Right, Scope
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.members import StoredMember
 from hilum.model.outcomes import StoredBytes

@@ -1,4 +1,4 @@
-"""The one mover: every change of an item's stage or status is a compare-and-set on its version, with a history row in the same transaction."""
+"""The one mover: each change of stage or status is a compare-and-set on the version, with a history row in the same transaction."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Importing's write: a batch of scanned members becomes patients, studies, series and instances, in one transaction, each member in one place."""
+"""Importing's write: a batch of scanned members becomes patients, studies, series and instances, in one transaction."""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,0 +1,228 @@
+"""The only place that knows which adapter is which: settings in, a whole `Application` out."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from hilum.model.errors import InvalidError
+from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
+from hilum.model.kept import KEPT_ATTRIBUTES
+from hilum.model.ports import Tools
+from hilum.model.templates import Template
+from hilum.runtime.registry import find_classes, find_members
+from hilum.runtime.settings import Settings
+from hilum.runtime.stepping import Stop, Worker
+from hilum.stores.access import Access
+from hilum.stores.catalogue import Catalogue
+from hilum.stores.database import Database
+from hilum.stores.decisions import Decisions
+from hilum.stores.erasing import Eraser
+from hilum.stores.intakes import Intakes
+from hilum.stores.ledger import Backoff, Ledger
+from hilum.stores.pack_index import PackIndex
+from hilum.stores.packs import PackPool, PackReader
+from hilum.stores.registering import Registrar
+from hilum.stores.template_shelf import TemplateShelf
+
+_LOG = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of the running product."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything a face (API, command line) or a worker works with."""
+
+    settings: Settings
+    database: Database
+    access: Access
+    ledger: Ledger
+    catalogue: Catalogue
+    intakes: Intakes
+    registrar: Registrar
+    templates: TemplateShelf
+    decisions: Decisions
+    pack_index: PackIndex
+    eraser: Eraser
+    vault: PackReader
+    clock: Callable[[], datetime]
+    wake: Callable[[], None]
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.vault.close()
+        self.database.close()
+
+
+def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clock: Callable[[], datetime] = utc_now) -> Application:
+    """Open the stores. The database must be up to date (`prepare`)."""
+    database = Database(settings.database_url)
+    pack_index = PackIndex(database, clock)
+    return Application(
+        settings=settings,
+        database=database,
+        access=Access(database, clock),
+        ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
+        catalogue=Catalogue(database),
+        intakes=Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours)),
+        registrar=Registrar(database, clock),
+        templates=TemplateShelf(database, clock),
+        decisions=Decisions(database, clock, wake),
+        pack_index=pack_index,
+        eraser=Eraser(database, clock, settings.packs),
+        vault=PackReader(settings.packs),
+        clock=clock,
+        wake=wake,
+    )
+
+
+def open_pool(app: Application, kind: str) -> PackPool:
+    """A pool of open packs of this process; `received` packs are indexed by intake, the others by workitem."""
+    settings = app.settings
+    settings.packs.mkdir(parents=True, exist_ok=True)
+    return PackPool(
+        settings.packs,
+        kind=kind,
+        index=app.intakes.index if kind == "received" else app.pack_index.index_made,
+        on_opened=partial(app.pack_index.open_pack, kind),
+        on_sealed=app.pack_index.seal_pack,
+        pack_bytes=settings.pack_bytes,
+        idle_seconds=settings.pack_idle_seconds,
+        free_bytes_watermark=settings.free_disk_bytes,
+    )
+
+
+@contextmanager
+def assembled_worker(app: Application, name: str, stop: Stop, wait: Callable[[float], object]) -> Iterator[Worker]:
+    """A worker with its tools and its own pools, which are sealed at the end."""
+    with open_pool(app, "deidentified") as deidentified, open_pool(app, "results") as results:
+        tools = make_tools(app, deidentified, results, stop)
+        yield Worker(name, app.ledger, tools, stop, lease=app.settings.lease, attempts=app.settings.attempts, wait=wait)
+
+
+def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop: Stop) -> Tools:
+    """What the stages are handed."""
+    from hilum.destinations import Host as DestinationHost
+    from hilum.processors import Host as ProcessorHost
+    from hilum.runtime.children import LocalChildProcesses
+
+    processor_host = ProcessorHost(LocalChildProcesses())
+    destination_host = DestinationHost(app.settings.delivered_folder)
+    return Tools(
+        scope=SYSTEM,
+        clock=app.clock,
+        intakes=app.intakes,
+        registrar=app.registrar,
+        catalogue=app.catalogue,
+        templates=app.templates,
+        history=app.ledger,
+        vault=app.vault,
+        deidentified_pool=deidentified,
+        results_pool=results,
+        checks=find_members("hilum.checks"),
+        operators=judges(),
+        processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
+        destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
+        limits=_limits(app.settings),
+        scratch=app.settings.scratch,
+        check_stop=stop.check,
+        until_stopped=stop.until_stopped,
+    )
+
+
+def _limits(settings: Settings) -> Any:
+    from hilum.processors import Limits
+
+    return Limits(settings.processing_seconds, settings.processing_memory_bytes, settings.processing_output_bytes)
+
+
+def judges() -> dict[str, Any]:
+    """The operators' tests by kind."""
+    return {kind: member.judge for kind, member in find_members("hilum.operators").items()}
+
+
+# --- the first start ------------------------------------------------------------------------------------------------------------
+
+
+def ship(app: Application) -> None:
+    """What every site has: the project `admin`, the shipped templates, the attributes that are always kept."""
+    if ADMIN_PROJECT not in [project.name for project in app.access.list_projects(SYSTEM)]:
+        app.access.create_project(SYSTEM, ADMIN_PROJECT, description="Sees every image; also a project of its own.")
+    app.templates.keep(KEPT_ATTRIBUTES)
+    for template in shipped_templates():
+        app.templates.ship(SYSTEM, template)
+
+
+def shipped_templates() -> list[Template]:
+    """The report types that come with Hilum."""
+    folder = resources.files("hilum") / "templates"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return [Template.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+
+
+def check_template(template: Template) -> None:
+    """Raise InvalidError where a template names parts that do not exist, or settings they do not take."""
+    _check_known("operator", template.operators(), find_members("hilum.operators"))
+    _check_known("check", template.severities, find_members("hilum.checks"))
+    processors, destinations = find_classes("hilum.processors"), find_classes("hilum.destinations")
+    _check_known("processor", [step.processor for step in template.processing], processors)
+    _check_known("destination", [delivery.destination for delivery in template.destinations], destinations)
+    _check_known("attribute", template.attributes(), _Keywords())
+    if template.deidentification != "keep":
+        raise InvalidError(f"There is no de-identification profile {template.deidentification!r}.", "Name keep.")
+    for step in template.processing:
+        _check_settings(step.processor, processors[step.processor].Settings, step.settings)
+    for delivery in template.destinations:
+        _check_settings(delivery.destination, destinations[delivery.destination].Settings, delivery.settings)
+
+
+class _Keywords:
+    """Every DICOM keyword."""
+
+    def __contains__(self, keyword: object) -> bool:
+        from hilum.dicom.attributes import UnknownAttributeError, parse_path
+
+        try:
+            parse_path(str(keyword))
+        except UnknownAttributeError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["DICOM keywords (PS3.6 6)"])
+
+
+def _check_known(noun: str, named: Any, known: Any) -> None:
+    for name in named:
+        if name not in known:
+            raise InvalidError(f"There is no {noun} {name!r}.", f"Known are {', '.join(known)}.")
+
+
+def _check_settings(kind: str, model: Any, settings: dict[str, Any]) -> None:
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidError(f"The settings of {kind} are wrong at {where!r}: {first['msg']}.", "Look at its page in docs/.") from error
+
+
+def scope_of_environment_token(settings: Settings, secret: str) -> Scope | None:
+    """HILUM_ADMIN_TOKEN, where set, is an administrator's."""
+    import hmac
+
+    if settings.admin_token and hmac.compare_digest(settings.admin_token.encode(), secret.encode()):
+        return Scope("administrator", {ADMIN_PROJECT: Role.ADMIN}, may_see_identity=True)
+    return None

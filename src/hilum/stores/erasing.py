@@ -1,0 +1,275 @@
+"""Deletion for good: the study, its copies and results leave the ledger's sight at once, then the packs are written again without them.
+
+The order, so that a kill at any moment leaves the study whole or gone:
+
+1. one transaction writes the tombstone: from then on no query shows the study, and `erase_all` finishes what a kill interrupted;
+2. each pack that holds something of it is written again without it, the ledger is switched to the new pack in one transaction, the
+   old pack is removed (stores/packs/rewriting.py);
+3. one transaction removes the rows and stamps the tombstone as erased.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+
+from hilum.model.errors import InvalidError, NotFoundError
+from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Right, Scope
+from hilum.model.members import StoredMember
+from hilum.model.records import MemberState
+from hilum.stores.catalogue import STUDY_ROWS
+from hilum.stores.database import Database
+from hilum.stores.packs import RewrittenPack, pack_path, remove, rewrite
+from hilum.stores.schema import (
+    artifacts,
+    derivatives,
+    files,
+    instances,
+    intake_studies,
+    intakes,
+    items,
+    members,
+    moves,
+    packs,
+    patients,
+    projects,
+    series,
+    studies,
+    tombstones,
+    workitems,
+)
+from hilum.stores.scoping import in_scope, require
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What stays of a deleted study: that it was there, who deleted it and why. No identity."""
+
+    study_id: str
+    study_instance_uid: str
+    number_of_instances: int
+    reason: str
+    who: str
+    at: datetime
+    erased_at: datetime | None
+
+
+class Eraser:
+    """Deletes studies and set-aside members.
+
+    Args:
+        folder: of the packs.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], folder: Path) -> None:
+        self.database = database
+        self._clock = clock
+        self._folder = folder
+
+    def delete_study(self, scope: Scope, study_id: str, reason: str) -> Tombstone:
+        """Bury a study. It is gone for everybody when this returns; its bytes go with `erase_all`.
+
+        Raises:
+            InvalidError: there is no reason.
+            ForbiddenError: the caller is no administrator of its project.
+        """
+        if not reason.strip():
+            raise InvalidError("A deletion needs a reason.", "Say why the study is deleted.")
+        with self.database.writing() as connection:
+            row = connection.execute(STUDY_ROWS.where(studies.c.id == study_id, in_scope(scope, studies.c.project_id))).first()
+            if row is None:
+                raise NotFoundError(f"There is no study {study_id}.", "Look at `hilum status`.")
+            require(scope, Right.ADMINISTER, row.item_project)
+            tombstone = Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, scope.who, self._clock(), None)
+            connection.execute(
+                insert(tombstones).values(
+                    study_id=study_id,
+                    project_id=row.project_id,
+                    study_instance_uid=tombstone.study_instance_uid,
+                    number_of_instances=tombstone.number_of_instances,
+                    reason=reason,
+                    who=tombstone.who,
+                    at=tombstone.at,
+                )
+            )
+            _stop_items(connection, study_id)
+            _free_identifiers(connection, study_id)
+            affected = set(connection.scalars(_packs_of(study_id)))
+            connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
+        return tombstone
+
+    def delete_set_aside(self, scope: Scope, key: int) -> None:
+        """Delete one member that was set aside: its pack is written again without it."""
+        with self.database.writing() as connection:
+            row = connection.execute(
+                select(members.c.state, projects.c.name, members.c.pack_id)
+                .join(intakes, intakes.c.id == members.c.intake_id)
+                .join(projects, projects.c.id == intakes.c.project_id)
+                .where(members.c.key == key, in_scope(scope, intakes.c.project_id))
+            ).first()
+            if row is None or row.state not in (MemberState.SET_ASIDE, MemberState.CONFLICT):
+                raise NotFoundError(f"Nothing set aside has the id {key}.", "Look at GET /set-aside.")
+            require(scope, Right.ADMINISTER, row.name)
+            connection.execute(update(members).where(members.c.key == key).values(state=MemberState.DELETED, study_id=None, reason=None))
+            connection.execute(update(packs).where(packs.c.id == row.pack_id, packs.c.state == "open").values(seal_wanted=True))
+
+    def retire_due(self) -> int:
+        """Retention: bury studies older than their project keeps them. Returns how many."""
+        query = select(studies.c.id, studies.c.last_received_at, projects.c.retention_days).join(
+            projects, projects.c.id == studies.c.project_id
+        )
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                query.where(projects.c.retention_days.is_not(None), studies.c.id.not_in(select(tombstones.c.study_id)))
+            ).all()
+        due = [row for row in rows if row.last_received_at + timedelta(days=row.retention_days) <= self._clock()]
+        for row in due:
+            self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
+        return len(due)
+
+    def erase_all(self) -> int:
+        """Erase what is buried, pack by pack; to be run by one process at a time. What lies in a pack that is still open waits.
+
+        Returns:
+            how many studies were erased to the end.
+        """
+        for pack_id in self._packs_to_rewrite():
+            self._rewrite(pack_id)
+        return self._stamp_erased()
+
+    def is_erased(self, study_id: str) -> bool:
+        """Whether nothing of a buried study is left."""
+        with self.database.reading() as connection:
+            return connection.scalar(select(tombstones.c.erased_at).where(tombstones.c.study_id == study_id)) is not None
+
+    def tombstones(self, scope: Scope) -> list[Tombstone]:
+        """What was deleted, newest first."""
+        require(scope, Right.ADMINISTER, ADMIN_PROJECT)
+        with self.database.reading() as connection:
+            rows = connection.execute(select(tombstones).order_by(tombstones.c.at.desc()))
+            return [
+                Tombstone(row.study_id, row.study_instance_uid, row.number_of_instances, row.reason, row.who, row.at, row.erased_at)
+                for row in rows
+            ]
+
+    # --- packs ------------------------------------------------------------------------------------------------------------
+
+    def _packs_to_rewrite(self) -> list[str]:
+        buried = select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))
+        doomed = members.c.study_id.in_(buried) | (members.c.state == MemberState.DELETED)
+        query = select(members.c.pack_id).join(packs, packs.c.id == members.c.pack_id).where(doomed, packs.c.state == "sealed").distinct()
+        with self.database.reading() as connection:
+            return sorted(connection.scalars(query))
+
+    def _rewrite(self, pack_id: str) -> None:
+        buried = select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))
+        with self.database.reading() as connection:
+            kept = set(
+                connection.scalars(
+                    select(members.c.offset).where(
+                        members.c.pack_id == pack_id,
+                        members.c.state != MemberState.DELETED,
+                        members.c.study_id.is_(None) | members.c.study_id.not_in(buried),
+                    )
+                )
+            )
+
+        def keep(member: StoredMember) -> bool:
+            return member.offset in kept  # what the ledger does not know was never acknowledged: it goes too
+
+        rewritten = rewrite(pack_path(self._folder, pack_id), keep)
+        with self.database.writing() as connection:
+            _switch(connection, pack_id, rewritten)
+        remove(self._folder, pack_id)
+
+    def _stamp_erased(self) -> int:
+        with self.database.reading() as connection:
+            open_ones = list(connection.scalars(select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))))
+            left = set(connection.scalars(select(members.c.study_id).where(members.c.study_id.in_(open_ones)).distinct()))
+        erased = [study_id for study_id in open_ones if study_id not in left]
+        for study_id in erased:
+            with self.database.writing() as connection:
+                _forget(connection, study_id)
+                connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
+        return len(erased)
+
+
+def _packs_of(study_id: str) -> Select[Any]:
+    return select(members.c.pack_id).where(members.c.study_id == study_id).distinct()
+
+
+def _stop_items(connection: Connection, study_id: str) -> None:
+    """Nothing works on it any more: a worker that has it loses its claim."""
+    its = select(workitems.c.id).where(workitems.c.study_id == study_id)
+    connection.execute(
+        update(items)
+        .where((items.c.id == study_id) | items.c.id.in_(its))
+        .values(status="cancelled", version=items.c.version + 1, not_before_at=None, lease_until_at=None, why="Deleted.")
+    )
+
+
+def _free_identifiers(connection: Connection, study_id: str) -> None:
+    """Its UIDs may arrive again at once: the buried rows give up theirs."""
+    keys = select(series.c.key).where(series.c.study_id == study_id)
+    connection.execute(delete(instances).where(instances.c.series_key.in_(keys)))
+    connection.execute(update(series).where(series.c.study_id == study_id).values(series_instance_uid=series.c.id))
+    connection.execute(update(studies).where(studies.c.id == study_id).values(study_instance_uid=studies.c.id))
+    connection.execute(
+        update(members).where(members.c.study_id == study_id, members.c.state == MemberState.IMPORTED).values(state=MemberState.DELETED)
+    )
+
+
+def _switch(connection: Connection, pack_id: str, rewritten: RewrittenPack) -> None:
+    """The ledger knows the new pack instead of the old one."""
+    row = connection.execute(select(packs).where(packs.c.id == pack_id)).one()
+    connection.execute(
+        insert(packs).values(
+            id=rewritten.new_pack_id, kind=row.kind, state="sealed", size=rewritten.size, seal_wanted=False, created_at=row.created_at
+        )
+    )
+    moved = [{"old": old, "new": member.offset} for old, member in rewritten.moved.items()]
+    for table in (members, derivatives, artifacts):
+        if moved:
+            # Upwards or downwards, a new place may be another member's old one: the pack id tells them apart.
+            connection.execute(
+                update(table)
+                .where(table.c.pack_id == pack_id, table.c.offset == bindparam("old"))
+                .values(pack_id=rewritten.new_pack_id, offset=bindparam("new")),
+                moved,
+            )
+        connection.execute(delete(table).where(table.c.pack_id == pack_id))
+    connection.execute(delete(packs).where(packs.c.id == pack_id))
+
+
+def _forget(connection: Connection, study_id: str) -> None:
+    """The rows of an erased study: names, headers, findings, results, history."""
+    its = list(connection.scalars(select(workitems.c.id).where(workitems.c.study_id == study_id)))
+    patient_key = connection.scalar(select(studies.c.patient_key).where(studies.c.id == study_id))
+    intake_ids = list(connection.scalars(select(intake_studies.c.intake_id).where(intake_studies.c.study_id == study_id)))
+    for item_id in (*its, study_id):
+        connection.execute(delete(moves).where(moves.c.item_id == item_id))
+        connection.execute(delete(items).where(items.c.id == item_id))
+    connection.execute(delete(studies).where(studies.c.id == study_id))  # and, by its foreign keys, all that hangs on it
+    if connection.scalar(select(studies.c.id).where(studies.c.patient_key == patient_key).limit(1)) is None:
+        connection.execute(delete(patients).where(patients.c.key == patient_key))
+    _forget_file_names(connection, intake_ids)
+
+
+def _forget_file_names(connection: Connection, intake_ids: list[str]) -> None:
+    """A sender's file names may name a patient: those of files that nothing is left of go."""
+    for intake_id in intake_ids:
+        left = select(members.c.file_name).where(members.c.intake_id == intake_id)
+        touched = select(intake_studies.c.study_id).where(intake_studies.c.intake_id == intake_id)
+        if connection.scalar(touched.limit(1)) is None and connection.scalar(left.limit(1)) is None:
+            connection.execute(delete(files).where(files.c.intake_id == intake_id))
+        else:
+            connection.execute(
+                delete(files).where(files.c.intake_id == intake_id, files.c.name.not_in(left), files.c.sha256.not_in(_digests(intake_id)))
+            )
+
+
+def _digests(intake_id: str) -> Select[Any]:
+    return select(members.c.sha256).where(members.c.intake_id == intake_id)
