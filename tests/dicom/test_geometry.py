@@ -377,6 +377,8 @@ def test_values_may_be_text_numbers_or_lists() -> None:
         ("InstanceNumber", "1.5"),
         ("SliceThickness", "1e999"),
         ("EchoTime", "1_0"),
+        ("SpacingBetweenSlices", 1e308),
+        ("AcquisitionNumber", 2**31),
         ("TriggerTime", object()),
     ],
 )

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import atan2, degrees, dist, gcd, hypot, inf, isfinite
+from math import atan2, degrees, dist, gcd, hypot, inf
 from operator import itemgetter
 from statistics import median
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ Evidence = Literal["position and numbering", "position", "expected count"]
 
 SAME_ORIENTATION = 0.01  # largest difference of two parallel slices' direction cosines; about 0.6 degrees
 MOST_ORIENTATIONS = 64  # beyond it (a radial or hostile series) only equal orientations belong together
+LARGEST = 1e12  # a larger number in a header is a mistake, and its square might overflow
 MOST_MISSING = 5_000  # a hole of more slices is a jump of the table, not a loss
 
 
@@ -111,14 +112,15 @@ def _number(values: Sequence[Any]) -> float:
     if isinstance(value, str) and "_" in value:
         raise ValueError(value)
     number = float(value)
-    if not isfinite(number):
+    if not abs(number) <= LARGEST:  # not a number is never less
         raise ValueError(value)
     return number
 
 
 def _integer(values: Sequence[Any]) -> int:
     number = _number(values)
-    if not number.is_integer():
+    # PS3.5 6.2: an IS has 32 bits.
+    if not number.is_integer() or not -(2**31) <= number < 2**31:
         raise ValueError(number)
     return int(number)
 
@@ -496,7 +498,7 @@ def _ladder(volume: Volume, used: frozenset[int] = frozenset()) -> _Ladder | Non
         return None
     positions, rungs = list(distinct)[::-1], list(distinct.values())[::-1]
     intervals = [b - a for a, b in pairwise(positions)]
-    declared = abs(rungs[0].spacing_between_slices or 0.0)
+    declared = _declared(rungs)
     stride, steps = _numbered_steps(rungs, intervals, declared, used)
     if steps is not None:
         measured = median(interval / step for interval, step in zip(intervals, steps, strict=True))
@@ -517,7 +519,7 @@ def _numbered_steps(
     if stride != min(moves):
         return 1, None
     per_slice = median(interval * stride / move for interval, move in zip(intervals, moves, strict=True))
-    # Where every other slice is lost only Spacing Between Slices (C.8.15.2.2.1 and the MR Image Module) can say so.
+    # Where every other slice is lost only Spacing Between Slices (PS3.3 C.7.6.2) can say so.
     lost = _whole(per_slice / declared) if declared else 0
     if (
         lost > 1
@@ -528,6 +530,12 @@ def _numbered_steps(
     steps = [move // stride for move in moves]
     agree = sum(_whole(interval / per_slice) == step for interval, step in zip(intervals, steps, strict=True))
     return stride, steps if agree >= 0.8 * len(steps) else None
+
+
+def _declared(rungs: Sequence[Slice]) -> float:
+    # PS3.3 C.8.4.15: in nuclear medicine its sign tells the direction of stacking. Zero, or next to it, says nothing.
+    declared = abs(rungs[0].spacing_between_slices or 0.0)
+    return declared if declared >= 1e-3 else 0.0
 
 
 def _usual(intervals: Sequence[float], declared: float) -> float:
@@ -570,9 +578,8 @@ def _hole(ladder: _Ladder, index: int, used: frozenset[int]) -> tuple[int, Evide
 def _is_renumbered(ladder: _Ladder, count: int) -> bool:
     # Numbers that run on across a hole speak against it (two ranges of one scan), unless it is the only small one of an even stack
     # whose Spacing Between Slices agrees: then somebody counted anew after the loss.
-    declared = abs(ladder.rungs[0].spacing_between_slices or 0.0)
     uneven = sum(abs(interval / ladder.spacing - 1) > 0.1 for interval in ladder.intervals)
-    return count <= 3 and uneven == 1 and len(ladder.intervals) >= 10 and abs(declared / ladder.spacing - 1) < 0.05
+    return count <= 3 and uneven == 1 and len(ladder.intervals) >= 10 and abs(_declared(ladder.rungs) / ladder.spacing - 1) < 0.05
 
 
 def _between(ladder: _Ladder, index: int, count: int) -> tuple[int, ...]:
