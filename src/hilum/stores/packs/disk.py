@@ -1,0 +1,119 @@
+"""What packs need of a disk: bytes that stay, a lock, room."""
+
+import errno
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.model.errors import ConflictError, HilumError, StorageError, StorageFullError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def sync_durably(fd: int) -> None:
+    """Return when what was written to `fd` is on stable storage."""
+    if hasattr(fcntl, "F_FULLFSYNC"):
+        # macOS: fsync(2) leaves the bytes in the drive's own cache.
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in `folder` are on stable storage: a durable file without its name is lost all the same."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def count_free_bytes(folder: Path) -> int:
+    """Bytes that this process may still write below `folder`."""
+    return shutil.disk_usage(folder).free
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The folder of packs and what is allowed there.
+
+    Args:
+        folder: where the packs lie.
+        watermark: bytes that are left free for the ledger and for people.
+        sync: makes a file durable.
+        free_bytes: tells the room.
+    """
+
+    folder: Path
+    watermark: int = 0
+    sync: Callable[[int], None] = sync_durably
+    free_bytes: Callable[[Path], int] = count_free_bytes
+
+    def require_space(self, wanted: int) -> None:
+        """Return where `wanted` more bytes leave the watermark free.
+
+        Raises:
+            StorageFullError: they do not.
+            StorageError: the folder is not there.
+        """
+        try:
+            free = self.free_bytes(self.folder)
+        except OSError as error:
+            raise StorageError(f"The vault's folder cannot be used: {error.strerror}.", "Look at the disk.") from error
+        if free - wanted < self.watermark:
+            raise StorageFullError(
+                f"The vault's disk has {free} bytes left and must keep {self.watermark}.", "Free some space; nothing was lost."
+            )
+
+
+def pack_path(folder: Path, pack_id: str) -> Path:
+    """Where a pack lies.
+
+    Raises:
+        StorageError: `pack_id` is no UUID in its usual form, so no path is made of it.
+    """
+    try:
+        is_ours = str(uuid.UUID(pack_id)) == pack_id
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise StorageError(f"{pack_id!r:.60} is not the id of a pack.")
+    return folder / f"{pack_id}.tar"
+
+
+def write_fully(fd: int, body: bytes | bytearray | memoryview, at: int) -> None:
+    """Write all of `body` at offset `at`, however many calls it takes."""
+    rest = memoryview(body).cast("B")
+    while rest:
+        written = os.pwrite(fd, rest, at)
+        rest, at = rest[written:], at + written
+
+
+def lock(fd: int, path: Path) -> None:
+    """Own an open pack until it is closed.
+
+    Raises:
+        ConflictError: another process, or another part of this one, writes it.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConflictError(f"Pack {path.stem} is being written by another process.", "Stop it first.") from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk, or our share of it, has no room."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def refusal(error: Exception, pack_id: str) -> HilumError:
+    """What the sender of a member is told when the disk failed it; a new exception for each, as each has its own traceback."""
+    if is_full(error):
+        return StorageFullError(f"The vault's disk is full (pack {pack_id}).", "Free some space; what was acknowledged is kept.")
+    if isinstance(error, HilumError):
+        return type(error)(error.sentence, error.mend)
+    return StorageError(f"Pack {pack_id} could not be written: {error}.", "Send again what was not acknowledged, and look at the disk.")
