@@ -1,8 +1,7 @@
 """The only place that knows which adapter is which: settings in, a whole `Application` out."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,6 +13,7 @@ import yaml
 from hilum.model.errors import InvalidError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
 from hilum.model.kept import KEPT_ATTRIBUTES
+from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
 from hilum.runtime.registry import find_classes, find_members
@@ -24,10 +24,12 @@ from hilum.stores.catalogue import Catalogue
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
+from hilum.stores.filling_in import Filler
 from hilum.stores.intakes import Intakes
 from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
+from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.template_shelf import TemplateShelf
 
@@ -53,6 +55,8 @@ class Application:
     templates: TemplateShelf
     decisions: Decisions
     pack_index: PackIndex
+    rebuilder: Rebuilder
+    filler: Filler
     eraser: Eraser
     vault: PackReader
     clock: Callable[[], datetime]
@@ -68,17 +72,20 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     """Open the stores. The database must be up to date (`prepare`)."""
     database = Database(settings.database_url)
     pack_index = PackIndex(database, clock)
+    intakes = Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours))
     return Application(
         settings=settings,
         database=database,
         access=Access(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
-        intakes=Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours)),
+        intakes=intakes,
         registrar=Registrar(database, clock),
         templates=TemplateShelf(database, clock),
         decisions=Decisions(database, clock, wake),
         pack_index=pack_index,
+        rebuilder=Rebuilder(database, clock, intakes, pack_index),
+        filler=Filler(database),
         eraser=Eraser(database, clock, settings.packs),
         vault=PackReader(settings.packs),
         clock=clock,
@@ -102,21 +109,29 @@ def open_pool(app: Application, kind: str) -> PackPool:
     )
 
 
-@contextmanager
-def assembled_worker(app: Application, name: str, stop: Stop, wait: Callable[[float], object]) -> Iterator[Worker]:
-    """A worker with its tools and its own pools, which are sealed at the end."""
-    with open_pool(app, "deidentified") as deidentified, open_pool(app, "results") as results:
-        tools = make_tools(app, deidentified, results, stop)
-        yield Worker(name, app.ledger, tools, stop, lease=app.settings.lease, attempts=app.settings.attempts, wait=wait)
+def make_worker(
+    app: Application,
+    name: str,
+    stop: Stop,
+    wait: Callable[[float], object],
+    deidentified: PackPool,
+    results: PackPool,
+    *,
+    kinds: Collection[Kind] = tuple(Kind),
+) -> Worker:
+    """A worker with its tools."""
+    tools = make_tools(app, deidentified, results, stop)
+    settings = app.settings
+    return Worker(name, app.ledger, tools, stop, lease=settings.lease, attempts=settings.attempts, wait=wait, kinds=kinds)
 
 
 def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop: Stop) -> Tools:
     """What the stages are handed."""
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
-    from hilum.runtime.children import LocalChildProcesses
+    from hilum.runtime.children import GuardedChildren
 
-    processor_host = ProcessorHost(LocalChildProcesses())
+    processor_host = ProcessorHost(GuardedChildren())
     destination_host = DestinationHost(app.settings.delivered_folder)
     return Tools(
         scope=SYSTEM,

@@ -3,14 +3,14 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 
 from hilum.model.errors import HilumError, LeaseLostError
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import Item, Stage
+from hilum.model.lifecycle import Item, Kind, Stage
 from hilum.model.outcomes import Outcome
 from hilum.model.ports import Tools
 from hilum.stages import STAGE_FILES, Run
@@ -25,7 +25,7 @@ class StopError(Exception):
 class Ledger(Protocol):
     """What a worker needs of the ledger."""
 
-    def claim(self, scope: Scope, worker: str, lease: timedelta) -> Item | None: ...
+    def claim(self, scope: Scope, worker: str, lease: timedelta, kinds: Collection[Kind] = ...) -> Item | None: ...
     def renew(self, scope: Scope, item: Item, lease: timedelta) -> bool: ...
     def finish(self, scope: Scope, item: Item, outcome: Outcome) -> Item: ...
     def fail(self, scope: Scope, item: Item, why: str, traceback: str) -> Item: ...
@@ -85,6 +85,7 @@ class Worker:
         attempts: int,
         wait: Callable[[float], object],
         stages: Mapping[Stage, Run] = STAGE_FILES,
+        kinds: Collection[Kind] = tuple(Kind),
     ) -> None:
         self._name = name
         self._ledger = ledger
@@ -94,6 +95,7 @@ class Worker:
         self._attempts = attempts
         self._wait = wait
         self._stages = stages
+        self._kinds = kinds
 
     def run(self) -> None:
         """Work until the stop is asked for."""
@@ -103,7 +105,7 @@ class Worker:
 
     def step(self) -> bool:
         """Take one item through its stage. False when nothing was ready."""
-        item = self._ledger.claim(self._tools.scope, self._name, self._lease)
+        item = self._ledger.claim(self._tools.scope, self._name, self._lease, self._kinds)
         if item is None:
             return False
         if item.attempt > self._attempts:

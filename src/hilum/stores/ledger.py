@@ -1,6 +1,6 @@
 """Where every item stands and why."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,10 +68,10 @@ class Ledger:
 
     # --- a worker's moves ---------------------------------------------------------------------------------------------
 
-    def claim(self, scope: Scope, worker: str, lease: timedelta) -> Item | None:
-        """Take the most urgent ready item, for `lease`; None when nothing is ready."""
+    def claim(self, scope: Scope, worker: str, lease: timedelta, kinds: Collection[Kind] = tuple(Kind)) -> Item | None:
+        """Take the most urgent ready item of some kinds, for `lease`; None when nothing is ready."""
         ready = (
-            ITEM_ROWS.where(items.c.status == Status.READY, in_scope(scope, items.c.project_id))
+            ITEM_ROWS.where(items.c.status == Status.READY, items.c.kind.in_(kinds), in_scope(scope, items.c.project_id))
             .order_by(items.c.priority.desc(), items.c.since_at)
             .limit(1)
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
@@ -41,6 +41,11 @@ class PackIndex:
         with self.database.writing() as connection:
             connection.execute(update(packs).where(packs.c.id == pack_id).values(state="sealed", size=size, seal_wanted=False))
 
+    def forget_pack(self, pack_id: str) -> None:
+        """A pack that never got a file."""
+        with self.database.writing() as connection:
+            connection.execute(delete(packs).where(packs.c.id == pack_id))
+
     def index_made(self, made: Sequence[StoredMember]) -> None:
         """De-identified copies and results of workitems."""
         with self.database.writing("lazy") as connection:
@@ -74,6 +79,12 @@ class PackIndex:
             query = query.where(packs.c.state == state)
         with self.database.reading() as connection:
             return [PackRow(row.id, row.kind, row.state, -(-(row.end or 0) // 512) * 512) for row in connection.execute(query)]
+
+    def members_of(self, pack_id: str) -> dict[int, bytes]:
+        """Offset -> SHA-256 of what is indexed of a pack."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(members.c.offset, members.c.sha256).where(members.c.pack_id == pack_id))
+            return {row.offset: row.sha256 for row in rows}
 
     def want_sealed(self, pack_ids: Iterable[str]) -> None:
         """Ask the owner of open packs to seal them soon."""

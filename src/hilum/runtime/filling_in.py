@@ -1,0 +1,36 @@
+"""Attributes that were named after instances came are read from the packs afterwards, series by series."""
+
+from hilum.dicom.part10 import UnreadableError
+from hilum.dicom.scanner import Source, Wanted, scan
+from hilum.model.identity import SYSTEM
+from hilum.model.outcomes import StoredBytes
+from hilum.runtime.assembling import Application
+from hilum.stages.importing import attributes_of
+from hilum.stores.packs import PackReader
+
+SERIES_A_ROUND = 20
+
+
+def fill_in_attributes(app: Application) -> int:
+    """Bring some series to the newest generation of kept attributes. Returns how many were."""
+    keywords, generation = app.templates.kept(SYSTEM)
+    behind = app.filler.series_behind(generation, SERIES_A_ROUND)
+    if not behind:
+        return 0
+    names = tuple(sorted(keywords))
+    wanted = Wanted(*names)
+    for series_key in behind:
+        read = {key: _read(app.vault, stored, wanted, names) for key, stored in app.filler.bytes_of(series_key)}
+        app.filler.fill_in(series_key, read, generation)
+    return len(behind)
+
+
+def _read(vault: PackReader, stored: StoredBytes, wanted: Wanted, names: tuple[str, ...]) -> dict[str, object]:
+    def read_at(offset: int, size: int) -> bytes:
+        within = max(0, min(size, stored.size - offset))
+        return vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
+
+    try:
+        return attributes_of(scan(Source(read_at, stored.size), wanted, to_the_end=False), names)
+    except UnreadableError:
+        return {}  # it was readable when it was imported, and is an instance; verify says what became of its bytes

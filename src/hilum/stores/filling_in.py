@@ -1,0 +1,47 @@
+"""Which series lack attributes that were named after they came, and the write that gives them these."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from hilum.model.outcomes import StoredBytes
+from hilum.stores.database import Database
+from hilum.stores.registering import differing
+from hilum.stores.schema import instances, members, series
+
+
+class Filler:
+    """Used by housekeeping."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def series_behind(self, generation: int, limit: int) -> list[int]:
+        """Keys of series whose attributes were read at an earlier generation."""
+        query = select(series.c.key).where(series.c.kept_generation < generation).order_by(series.c.key).limit(limit)
+        with self.database.reading() as connection:
+            return list(connection.scalars(query))
+
+    def bytes_of(self, series_key: int) -> list[tuple[int, StoredBytes]]:
+        """(instance key, where its bytes lie), the series' first instance first."""
+        query = (
+            select(instances.c.key, members.c.pack_id, members.c.offset, members.c.size, members.c.sha256)
+            .join(members, members.c.key == instances.c.member_key)
+            .where(instances.c.series_key == series_key)
+            .order_by(instances.c.key)
+        )
+        with self.database.reading() as connection:
+            return [(row.key, StoredBytes(row.pack_id, row.offset, row.size, row.sha256)) for row in connection.execute(query)]
+
+    def fill_in(self, series_key: int, read: Mapping[int, Mapping[str, Any]], generation: int) -> None:
+        """Write the attributes of a series' instances anew."""
+        if not read:
+            return
+        first = dict(read[min(read)])
+        with self.database.writing() as connection:
+            connection.execute(update(series).where(series.c.key == series_key).values(attributes=first, kept_generation=generation))
+            connection.execute(
+                update(instances).where(instances.c.key == bindparam("instance")).values(differs=bindparam("differing")),
+                [{"instance": key, "differing": differing(attributes, first)} for key, attributes in read.items()],
+            )
