@@ -1,6 +1,7 @@
 """A batch is visible whole or not at all, also after a kill and a power cut."""
 
 import os
+import threading
 
 import pytest
 
@@ -40,6 +41,27 @@ def test_a_committed_batch_is_one_sync_and_one_call_of_the_index(vault, make_not
     assert {member.note.batch for member in committed} == {batch.batch_id}
     pool.close()
     assert verify(vault.path(vault.opened[0])).members == committed
+
+
+def test_nobody_writes_behind_a_batch_before_it_is_durable(vault, make_note):
+    is_syncing, may_go_on = threading.Event(), threading.Event()
+
+    def sync(fd):
+        if not is_syncing.is_set():
+            is_syncing.set()
+            assert may_go_on.wait(10)
+        os.fdatasync(fd)
+
+    pool = vault.pool(sync=sync)
+    with pool.batch() as batch:
+        first = add(batch, make_note("1.2.1"), b"x")
+        committing = threading.Thread(target=batch.commit)
+        committing.start()
+        assert is_syncing.wait(10)
+        assert pool.store(b"elsewhere", make_note("1.2.2")).pack_id != first.pack_id
+        may_go_on.set()
+        committing.join(10)
+    assert len(vault.indexed) == 2
 
 
 def test_an_abandoned_batch_is_cut_off_and_the_pack_goes_on(vault, make_note):

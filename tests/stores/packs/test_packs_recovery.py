@@ -129,6 +129,26 @@ def test_nothing_is_given_out_when_recovery_cannot_make_it_durable(torn):
     assert recover(path).members == members
 
 
+def test_the_end_of_a_pack_is_written_after_its_members_are_durable_and_made_durable_too(vault, make_note):
+    durable = []
+
+    def sync(fd):
+        os.fdatasync(fd)
+        durable.append(Path(f"/proc/self/fd/{fd}").read_bytes())
+
+    pool = vault.pool(sync=sync)
+    pool.store(b"x" * 100, make_note("1.2.1"))
+    path = vault.path(vault.opened[0])
+    torn = path.read_bytes()
+    pool.close()
+    sealed = path.read_bytes()
+    assert durable[-2:] == [torn, sealed] == [torn, torn + bytes(1024)]
+    path.write_bytes(torn + b"torn")
+    recover(path, sync=sync)
+    assert durable[-2:] == [torn, sealed]
+    assert path.read_bytes() == sealed
+
+
 def test_an_empty_pack_is_recovered(vault):
     path = vault.folder / "7d444840-9dc0-11d1-b245-5ffdce74fad2.tar"
     path.touch()
