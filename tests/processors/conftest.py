@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hilum.phantoms import make_phantom_study
 from hilum.processors import Artifacts, Host, Limits, LocalProcessor, Order, ProcessingInput, Unusable
 from hilum.runtime.children import GuardedChildren
 
@@ -69,3 +70,11 @@ def answer_to() -> Callable[[type[LocalProcessor], Order], Artifacts | Unusable]
 def series() -> Callable[..., ProcessingInput]:
     """`series(folder, role="t1", description=...)`"""
     return a_series
+
+
+@pytest.fixture(scope="session")
+def phantom_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the phantom's `t1` and `flair`; only read it."""
+    folder = tmp_path_factory.mktemp("phantom")
+    make_phantom_study(folder)
+    return folder

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hilum.phantoms import make_phantom_study
 from hilum.processors import (
     Artifacts,
     Host,
@@ -33,15 +32,14 @@ from hilum.runtime.children import GuardedChildren
 
 
 @pytest.fixture
-def phantom(tmp_path: Path, series) -> ProcessingInput:
-    make_phantom_study(tmp_path / "study")
-    return series(tmp_path / "study" / "t1", "t1")
+def phantom(phantom_study: Path, series) -> ProcessingInput:
+    return series(phantom_study / "t1", "t1")
 
 
 @pytest.mark.parametrize("processor", [Dcm2niix, ImageQuality, StudyReport])
 def test_a_member_is_found_by_its_kind_which_is_its_file(processor: type[LocalProcessor]):
-    assert member(processor.kind) is processor
     assert processor.__module__ == f"hilum.processors.{processor.kind}"
+    assert member(processor.__module__) is processor
 
 
 def test_an_order_is_the_same_after_crossing_a_process_border(phantom: ProcessingInput, order_for):

@@ -52,10 +52,10 @@ def test_provenance_names_tool_version_options_and_series(shared_data: Path, ord
     assert answer.provenance["series"] == {"t1": given.series_instance_uid}
 
 
-def test_several_volumes_of_a_series_keep_their_endings(shared_data: Path, order_for, answer_to, series):
+def test_several_volumes_of_a_series_keep_their_endings(shared_data: Path, order_for, series):
     folder = shared_data / "mr_pd_t2_interleaved" / "Siemens" / "VE11"
 
-    assert names(answer_to(Dcm2niix, order_for(Dcm2niix, series(folder, "pd_t2")))) == [
+    assert names(Dcm2niix.run(order_for(Dcm2niix, series(folder, "pd_t2")))) == [
         "pd_t2_e1.json",
         "pd_t2_e1.nii.gz",
         "pd_t2_e2.json",
@@ -63,9 +63,9 @@ def test_several_volumes_of_a_series_keep_their_endings(shared_data: Path, order
     ]
 
 
-def test_a_sidecar_holds_no_identity_by_default(shared_data: Path, order_for, answer_to, series):
+def test_a_sidecar_holds_no_identity_by_default(shared_data: Path, order_for, series):
     order = order_for(Dcm2niix, series(shared_data / "ms_dicom" / "patient01" / "t1", "t1"))
-    answer_to(Dcm2niix, order)
+    Dcm2niix.run(order)
     sidecar = (order.output / "t1.json").read_text()
 
     assert '"SeriesDescription": "T1W 3D"' in sidecar
@@ -74,10 +74,10 @@ def test_a_sidecar_holds_no_identity_by_default(shared_data: Path, order_for, an
 
 
 @pytest.mark.parametrize("sent", ["../../etc/passwd", "%n_%i", "$(touch x); `id`", "=HYPERLINK(1)", "-o /tmp", "Ω脳", "a\x00b\nc"])
-def test_a_description_never_becomes_a_path_or_an_option(sent: str, shared_data: Path, order_for, answer_to, series):
+def test_a_description_never_becomes_a_path_or_an_option(sent: str, shared_data: Path, order_for, series):
     folder = shared_data / "volumes" / "ge_anatomical_001"
     order = order_for(Dcm2niix, series(folder, description=sent), series(folder, description=sent))
-    made = names(answer_to(Dcm2niix, order))
+    made = names(Dcm2niix.run(order))
 
     assert len(made) == 4
     assert {path.name for path in order.output.iterdir()} == set(made)
@@ -95,10 +95,10 @@ def test_a_description_never_becomes_a_path_or_an_option(sent: str, shared_data:
         "generic_compressed_rle_001",
     ],
 )
-def test_colour_multi_frame_and_compressed_series_are_converted(volume: str, shared_data: Path, order_for, answer_to, series):
+def test_colour_multi_frame_and_compressed_series_are_converted(volume: str, shared_data: Path, order_for, series):
     order = order_for(Dcm2niix, series(shared_data / "volumes" / volume, "t1"))
 
-    assert names(answer_to(Dcm2niix, order)) == ["t1.json", "t1.nii.gz"]
+    assert names(Dcm2niix.run(order)) == ["t1.json", "t1.nii.gz"]
     assert nibabel.load(order.output / "t1.nii.gz").ndim >= 3
 
 
@@ -118,21 +118,21 @@ def test_a_series_without_images_cannot_be_used(a_report: Path, order_for, answe
     assert answer.why == "dcm2niix made no NIfTI of t1: No valid DICOM images were found."
 
 
-def test_without_roles_the_series_that_can_be_converted_are(a_report: Path, shared_data: Path, order_for, answer_to, series):
+def test_without_roles_the_series_that_can_be_converted_are(a_report: Path, shared_data: Path, order_for, series):
     good = series(shared_data / "volumes" / "ge_anatomical_001", description="T1")
-    answer = answer_to(Dcm2niix, order_for(Dcm2niix, series(a_report, description="Report"), good))
+    answer = Dcm2niix.run(order_for(Dcm2niix, series(a_report, description="Report"), good))
 
     assert names(answer) == ["t1.json", "t1.nii.gz"]
     assert list(answer.provenance["not_converted"]) == ["report"]
 
 
-def test_a_truncated_image_is_not_left_out_in_silence(shared_data: Path, tmp_path: Path, order_for, answer_to, series):
+def test_a_truncated_image_is_not_left_out_in_silence(shared_data: Path, tmp_path: Path, order_for, series):
     folder = tmp_path / "cut"
     shutil.copytree(shared_data / "volumes" / "generic_compressed_j2k_001", folder)
     first = min(folder.iterdir())
     first.write_bytes(first.read_bytes()[:-9000])
 
-    answer = answer_to(Dcm2niix, order_for(Dcm2niix, series(folder, "t1")))
+    answer = Dcm2niix.run(order_for(Dcm2niix, series(folder, "t1")))
 
     assert isinstance(answer, Unusable), answer
 

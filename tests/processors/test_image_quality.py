@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from hilum.phantoms import NOISE, WHITE_MATTER, make_phantom_study
+from hilum.phantoms import NOISE, WHITE_MATTER
 from hilum.processors import Artifacts, Unusable
 from hilum.processors.image_quality import ImageQuality
 
@@ -76,10 +76,8 @@ def test_figures_are_those_of_the_pixels(shared_data: Path, measured, series):
     assert intensity["percentile_99"] == pytest.approx(np.percentile(pixels, 99), rel=0.02)
 
 
-def test_signal_and_noise_of_the_phantom_are_what_was_put_in(tmp_path: Path, measured, series):
-    make_phantom_study(tmp_path)
-
-    (one,) = measured(series(tmp_path / "t1", "t1"))
+def test_signal_and_noise_of_the_phantom_are_what_was_put_in(phantom_study: Path, measured, series):
+    (one,) = measured(series(phantom_study / "t1", "t1"))
 
     assert one["noise_in_air"] == pytest.approx(NOISE, rel=0.03)
     assert one["noise"] == pytest.approx(NOISE, rel=0.15)
@@ -89,13 +87,12 @@ def test_signal_and_noise_of_the_phantom_are_what_was_put_in(tmp_path: Path, mea
     assert one["remarks"] == []
 
 
-def test_slices_are_shown_in_the_order_of_the_body(tmp_path: Path, measured, series, order_for):
-    make_phantom_study(tmp_path / "study")
+def test_slices_are_shown_in_the_order_of_the_body(phantom_study: Path, tmp_path: Path, series, order_for):
     (tmp_path / "shuffled").mkdir()
-    for number, path in enumerate(sorted((tmp_path / "study" / "t1").iterdir())):
+    for number, path in enumerate(sorted((phantom_study / "t1").iterdir())):
         shutil.copy(path, tmp_path / "shuffled" / f"{number * 7 % 40:02d}.dcm")
     montages = []
-    for folder in (tmp_path / "study" / "t1", tmp_path / "shuffled"):
+    for folder in (phantom_study / "t1", tmp_path / "shuffled"):
         order = order_for(ImageQuality, series(folder, "t1"))
         ImageQuality.run(order)
         montages.append((order.output / "t1_montage.png").read_bytes())

@@ -1,21 +1,20 @@
 """The study report says which series took which role, and what came of them."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
-from hilum.phantoms import make_phantom_study
 from hilum.processors import Artifacts
 from hilum.processors.image_quality import ImageQuality
 from hilum.processors.study_report import StudyReport
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, series):
-    make_phantom_study(tmp_path / "study")
-    return series(tmp_path / "study" / "t1", "t1", "T1W 3D"), series(tmp_path / "study" / "flair", "flair", "FLAIR")
+def inputs(phantom_study: Path, series):
+    return series(phantom_study / "t1", "t1", "T1W 3D"), series(phantom_study / "flair", "flair", "FLAIR")
 
 
 def text_of(path: Path) -> str:
@@ -68,8 +67,6 @@ def test_a_long_report_goes_on_on_further_pages(inputs, order_for):
 
 
 def test_a_uid_of_64_characters_is_shown_whole(inputs, order_for):
-    from dataclasses import replace
-
     uid = "2.25." + "7" * 59
     order = order_for(StudyReport, replace(inputs[0], series_instance_uid=uid))
     StudyReport.run(order)

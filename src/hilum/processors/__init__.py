@@ -10,8 +10,9 @@ The smallest member that runs on this machine (its file is `processors/slice_cou
 
         @classmethod
         def run(cls, order: Order) -> Artifacts | Unusable:          # in a child process, with limits, in `order.scratch`
+            unit, images = cls.Settings.model_validate(order.settings).unit, list(order.inputs[0].folder.iterdir())
             produced = order.output / "slices.txt"
-            produced.write_text(f"{sum(1 for file in order.inputs[0].folder.iterdir())} {order.settings.unit}")
+            produced.write_text(f"{len(images)} {unit}")
             return Artifacts((ProducedFile(produced, produced.name, "text/plain"),), {"tool": "slice_count"})
 
 A member that works elsewhere (a service, a DIMSE peer, a GPU queue) implements `Processor` itself and answers `collect` with
@@ -232,7 +233,7 @@ STOPPED: dict[str, tuple[str, str]] = {
 
 
 class LocalProcessor:
-    """A member written in Python whose `run` is executed in a child process: `python -m hilum.processors KIND order.json`."""
+    """A member written in Python whose `run` is executed in a child process: `python -m hilum.processors MODULE order.json`."""
 
     kind: ClassVar[str]
     Settings: ClassVar[type[BaseModel]]
@@ -251,7 +252,7 @@ class LocalProcessor:
         order_file = order.scratch / "order.json"
         order_file.write_bytes(write_order(order))
         # -P keeps the working folder, where a sender's files lie, off the module path.
-        command = [sys.executable, "-P", "-m", "hilum.processors", self.kind, str(order_file)]
+        command = [sys.executable, "-P", "-m", "hilum.processors", type(self).__module__, str(order_file)]
         child = self._children.start(command, cwd=order.scratch, output=order.output, limits=order.limits)
         self._running[child.pid] = order, child
         return Ticket(self.kind, {"process": child.pid})

@@ -1,4 +1,7 @@
-"""What a local processor's child process runs: `python -m hilum.processors KIND order.json`."""
+"""What a local processor's child process runs: `python -m hilum.processors MODULE order.json`.
+
+The module, not the kind, is named, so that members of third parties (entry points) run the same way.
+"""
 
 import sys
 from importlib import import_module
@@ -7,15 +10,15 @@ from pathlib import Path
 from hilum.processors import OUT_OF_MEMORY, LocalProcessor, answer_file, read_order, write_answer
 
 
-def member(kind: str) -> type[LocalProcessor]:
-    """The local processor in the file of that name."""
-    candidates = vars(import_module(f"hilum.processors.{kind}")).values()
-    return next(thing for thing in candidates if isinstance(thing, type) and issubclass(thing, LocalProcessor) and "kind" in vars(thing))
+def member(module: str) -> type[LocalProcessor]:
+    """The local processor of a member module."""
+    things = vars(import_module(module)).values()
+    return next(thing for thing in things if isinstance(thing, type) and issubclass(thing, LocalProcessor) and thing.__module__ == module)
 
 
-def main(kind: str, order_file: str) -> int:
+def main(module: str, order_file: str) -> int:
     """Run the order and leave the answer beside it. An exception goes to stderr, which the worker keeps as last words."""
-    processor = member(kind)
+    processor = member(module)
     order = read_order(Path(order_file).read_bytes(), processor.Settings)
     try:
         answer = processor.run(order)
