@@ -23,7 +23,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(kind, severity, _missing(template.name, search), template=template.name)
         elif len(search.fitting) > 1:
             others = ", ".join(called(one.series) for one in search.fitting[1:])
-            sentence = f"{called(search.chosen)} is taken as {search.required.name}; {others} would fit as well."
+            sentence = f"{_started(called(search.chosen))} is taken as {search.required.name}; {others} would fit as well."
             yield Finding(kind, Severity.INFO, sentence, template=template.name, series_id=search.chosen.id)
 
 
@@ -35,4 +35,9 @@ def _missing(template: str, search: RoleSearch) -> str:
 
 def _refusal(candidate: Candidate) -> str:
     reasons = " ".join(dict.fromkeys(part.sentence for part in candidate.explanation.failing()))
-    return f"{called(candidate.series).capitalize()} was refused: {reasons}"
+    return f"{_started(called(candidate.series))} was refused: {reasons}"
+
+
+def _started(name: str) -> str:
+    """With a capital, as a sentence starts; the rest is the sender's own spelling."""
+    return name[0].upper() + name[1:]

@@ -168,8 +168,9 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One row of history."""
+    """One row of history; `id` grows with time."""
 
+    id: int
     item_id: str
     kind: Kind
     at: datetime

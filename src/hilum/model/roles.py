@@ -42,7 +42,7 @@ def _find_role(required: RequiredSeries, series: Sequence[Series], operators: Ma
     fitting = sorted(
         (one for one in judged if one.explanation.holds), key=lambda one: (-one.series.number_of_instances, _number(one.series))
     )
-    refused = sorted((one for one in judged if not one.explanation.holds), key=lambda one: len(list(one.explanation.failing())))
+    refused = sorted((one for one in judged if not one.explanation.holds), key=lambda one: len(one.explanation.failing()))
     return RoleSearch(required, fitting[0].series if fitting else None, tuple(fitting), tuple(refused))
 
 

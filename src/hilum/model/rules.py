@@ -57,14 +57,16 @@ class Explanation:
     kind: Literal["condition", "all", "any"]
     parts: tuple["Explanation", ...] = ()
 
-    def failing(self) -> Iterator["Explanation"]:
-        """The conditions that stand in the way, in order."""
+    def failing(self) -> list["Explanation"]:
+        """The conditions that stand in the way, in order; of alternatives, those of the nearest one (fewest failing)."""
         if self.holds:
-            return
+            return []
         if self.kind == "condition":
-            yield self
-        for part in self.parts:
-            yield from part.failing()
+            return [self]
+        failing = [part.failing() for part in self.parts if not part.holds]
+        if self.kind == "any":
+            return min(failing, key=len)
+        return [condition for part in failing for condition in part]
 
     def as_dict(self) -> dict[str, Any]:
         return {"holds": self.holds, "kind": self.kind, "sentence": self.sentence, "parts": [part.as_dict() for part in self.parts]}

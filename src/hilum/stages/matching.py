@@ -69,7 +69,7 @@ def judge(template: Template, version: int, series: Sequence[Series], tools: Too
     inputs_of = (
         [tuple(SeriesInput(one.id, "") for one in those)] if template.unit == "study" else [(SeriesInput(one.id, ""),) for one in those]
     )
-    distance = min((len(list(verdict.failing())) for _, verdict in fitting), default=0)
+    distance = min((len(verdict.failing()) for _, verdict in fitting), default=0)
     why = f"{len(those)} of {len(series)} series fit." if those else "No series fits. " + _nearest_series(fitting)
     return _judged(
         template, version, tuple(inputs_of) if those else (), bool(those), why, [verdict.as_dict() for _, verdict in fitting], distance
@@ -155,7 +155,7 @@ def _has_rules(template: Template) -> bool:
 
 
 def _distance(missing: Sequence[RoleSearch]) -> int:
-    return sum(min((len(list(one.explanation.failing())) for one in search.refused), default=1) for search in missing)
+    return sum(min((len(one.explanation.failing()) for one in search.refused), default=1) for search in missing)
 
 
 def _why_roles(searches: Sequence[RoleSearch]) -> str:
@@ -178,5 +178,5 @@ def _role_explanations(searches: Sequence[RoleSearch]) -> list[object]:
 
 
 def _nearest_series(fitting: Sequence[tuple[Series, Explanation]]) -> str:
-    nearest = min(fitting, key=lambda pair: len(list(pair[1].failing())), default=None)
+    nearest = min(fitting, key=lambda pair: len(pair[1].failing()), default=None)
     return "" if nearest is None else nearest[1].sentence
