@@ -230,7 +230,7 @@ def _draw(pages: Pages, order: Order, series: Sequence[dict[str, Any]]) -> None:
 
 
 def _draw_series(pages: Pages, one: dict[str, Any], output: Path) -> None:
-    pages.heading(title(one), keep_with=240 if one["montage"] else 60)
+    pages.heading(title(one), keep_with=340 if one["montage"] else 60)  # with its figures
     about = f"{one['modality']} · {one['images']} images · {one['series_instance_uid']}"
     if one["montage"]:
         pages.pictures([(about, output / one["montage"])])
