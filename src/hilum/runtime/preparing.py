@@ -40,8 +40,10 @@ def recover_packs(app: Application) -> int:
             continue
         if pack_path(folder, row.id).exists():
             adopted += _recover(app, row.kind, row.id, row.indexed_end)
+        elif row.indexed_end:
+            _LOG.error("pack %s is gone with what was acknowledged in it: restore its file from a copy, see `hilum verify`", row.id)
         else:
-            app.pack_index.forget_pack(row.id)  # its row was written, and the kill came before its file
+            app.pack_index.forget_pack(row.id)  # nothing was ever in it
     for pack_id in settlement.unknown:
         adopted += adopt_pack(app, pack_id)
     if adopted or settlement.unknown:
