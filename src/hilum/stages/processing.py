@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hilum.model.errors import InvalidError
 from hilum.model.lifecycle import Item
 from hilum.model.members import MemberNote
 from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, Outcome, StoredBytes, TicketTaken
@@ -33,6 +34,7 @@ def run(item: Item, tools: Tools) -> Outcome:
             answer = _collect(ticket, tools)
             match answer:
                 case Artifacts(files=files, provenance=provenance):
+                    _refuse_same_names(produced, files)
                     produced += files
                     steps.append(dict(provenance))
                 case NotYet(until=until, why=why):
@@ -43,6 +45,14 @@ def run(item: Item, tools: Tools) -> Outcome:
     names = ", ".join(artifact.name for artifact in artifacts)
     made = ArtifactsMade(item.id, tuple(artifacts), {"processing": steps, "template": template.name, "notice": template.notice})
     return Done(f"Made {len(artifacts)} results: {names}.", (made,))
+
+
+def _refuse_same_names(before: Sequence[ProducedFile], files: Sequence[ProducedFile]) -> None:
+    names = {file.name for file in before}
+    for file in files:
+        if file.name in names:
+            raise InvalidError(f"Two steps make a file {file.name}.", "Take one of them out of the template.")
+        names.add(file.name)
 
 
 def _ticket(workitem: Workitem, number: int, step: ProcessingStep, order: Order, tools: Tools) -> Ticket:
