@@ -291,7 +291,7 @@ def _decode_text(vr: str, raw: bytes, character_set: str) -> tuple[Value, ...]:
     if vr in {"DS", "IS"}:
         kind = int if vr == "IS" else float
         return tuple([_number(part, kind) for part in parts])
-    return tuple(parts) if any(parts) else ()
+    return tuple(parts)
 
 
 def _split(text: str, vr: str) -> tuple[str, ...]:

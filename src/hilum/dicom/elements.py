@@ -49,9 +49,9 @@ class Source:
     size: int | None
 
     @classmethod
-    def of_bytes(cls, content: bytes, *, is_whole: bool = True) -> "Source":
+    def of_bytes(cls, content: bytes | bytearray | memoryview, *, is_whole: bool = True) -> "Source":
         """A source over bytes in memory; `is_whole=False` says that more follow."""
-        return cls(lambda offset, size: content[offset : offset + size], len(content) if is_whole else None)
+        return cls(lambda offset, size: bytes(content[offset : offset + size]), len(content) if is_whole else None)
 
 
 class TruncatedError(Exception):
@@ -269,7 +269,7 @@ class Walker:
         """Go into a sequence, or into fragments, which are items of bytes (PS3.5 A.4) and left out like an unwanted sequence."""
         level = stack[-1]
         items: list[Item] | None = [] if kept and vr == "SQ" else None
-        if items is not None and len(stack) > 2 * self._limits.depth:
+        if len(stack) > 2 * self._limits.depth and vr == "SQ":
             items, self.depth_exceeded = None, True
         if kept and level.item is not None:
             level.item[tag] = (vr, length, items)

@@ -28,11 +28,11 @@ def inflate(source: Source, offset: int, limit: int) -> Inflated:
         try:
             content += inflater.decompress(deflated, limit - len(content))
         except zlib.error:
-            return Inflated(Source.of_bytes(bytes(content)), "The deflated data set is broken.")
-    return Inflated(Source.of_bytes(bytes(content), is_whole=inflater.eof))
+            return Inflated(Source.of_bytes(content), "The deflated data set is broken.")
+    return Inflated(Source.of_bytes(content, is_whole=inflater.eof))
 
 
 def _torn(content: bytearray, source: Source) -> Inflated:
     if source.size is None:
-        return Inflated(Source.of_bytes(bytes(content), is_whole=False))
-    return Inflated(Source.of_bytes(bytes(content)), "The file ends inside the deflated data set.")
+        return Inflated(Source.of_bytes(content, is_whole=False))
+    return Inflated(Source.of_bytes(content), "The file ends inside the deflated data set.")

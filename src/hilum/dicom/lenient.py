@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hilum.dicom.attributes import BULK_VRS, vr_of
 from hilum.dicom.elements import NOTHING, PIXEL_DATA_TAGS, Item, Limits, Source, Tree, creator_of
-from hilum.dicom.part10 import UNDEFINED_LENGTH, UnreadableError
+from hilum.dicom.part10 import LONG_VRS, SHORT_VRS, UNDEFINED_LENGTH, UnreadableError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -83,6 +83,8 @@ def _take(dataset: "Dataset", tag: int, wanted: Tree, limits: Limits, depth: int
 
 def _vr_of(raw: Any, tag: int, item: Item) -> str:
     vr = str(raw.VR or "")
+    if vr.encode("latin-1", "replace") not in SHORT_VRS | LONG_VRS:
+        vr = "UN" if vr else ""  # two bytes that are no VR: what follows them cannot be interpreted
     if vr not in {"", "UN"} or (vr and not tag >> 16 & 1 and raw.length >= 0xFFFF):
         return vr
     return vr_of(tag, creator_of(tag, item) if tag >> 16 & 1 else "")

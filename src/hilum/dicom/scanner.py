@@ -70,7 +70,7 @@ class Wanted:
         for path in steps:
             _plant(self.tree, path)
         self.last = max(self.tree)
-        self.vrs = {tag: vr_of(tag) for tag in self.tree}
+        self.vrs = {tag: vr_of(tag) for tag in self.tree if tag not in _SPECIAL_TAGS}
         self.vrs |= {tag: vr_of(tag, first.creator) for first, *_ in steps for tag in _tags_of(first)}
         # A tag as its four bytes read in one go: group and element are little endian each.
         self.keys = {(tag & 0xFFFF) << 16 | tag >> 16: tag for tag in (*self.tree, *_SPECIAL_TAGS)}
@@ -118,7 +118,9 @@ def scan_all(source: Source, recognition: Recognition | None = None, limits: Lim
     return _Scan(source, recognition, None, limits, to_the_end=True).run()
 
 
-def scan_prefix(prefix: bytes, wanted: Wanted, recognition: Recognition | None = None, limits: Limits = _LIMITS) -> Header | None:
+def scan_prefix(
+    prefix: bytes | bytearray | memoryview, wanted: Wanted, recognition: Recognition | None = None, limits: Limits = _LIMITS
+) -> Header | None:
     """The wanted attributes of an object that still arrives; None where these first bytes do not hold all of them yet.
 
     Raises:
@@ -207,29 +209,27 @@ class _Scan:
     def _walk_explicit(self, walker: Walker, wanted: Wanted) -> None:
         """PS3.5 7.1.2 at the top level, little endian: the loop that importing lives by."""
         window, item, keys = walker.window, self._header.item, wanted.keys
-        unpack, unpack_length, short_vr, wanted_tag = _EXPLICIT.unpack_from, _LENGTH.unpack_from, SHORT_VRS.get, keys.get
+        unpack, unpack_length, short_vrs, long_vrs = _EXPLICIT.unpack_from, _LENGTH.unpack_from, SHORT_VRS, LONG_VRS
         key = length = 0
         while True:
             content, base, at = window.content, window.base, walker.position - window.base
             try:
                 while True:
                     key, code, length = unpack(content, at)
-                    vr = short_vr(code)
-                    if vr is None:
-                        if key in keys or code not in LONG_VRS:
-                            break
-                        (length,) = unpack_length(content, at + 8)
-                        end = at + 12 + length if length != UNDEFINED_LENGTH else _skip_sequence(content, at + 12)
-                        if not end:
-                            break
+                    if code in short_vrs:
+                        end = at + 8 + length
+                        if key in keys:
+                            if end > len(content) or keys[key] in _SPECIAL_TAGS:
+                                break
+                            item[keys[key]] = (short_vrs[code], length, content[at + 8 : end])
                         at = end
                         continue
-                    end = at + 8 + length
-                    tag = wanted_tag(key)
-                    if tag is not None:
-                        if end > len(content) or tag in _SPECIAL_TAGS:
-                            break
-                        item[tag] = (vr, length, content[at + 8 : end])
+                    if key in keys or code not in long_vrs:
+                        break
+                    (length,) = unpack_length(content, at + 8)
+                    end = at + 12 + length if length != UNDEFINED_LENGTH else _skip_sequence(content, at + 12)
+                    if not end:
+                        break
                     at = end
             except struct.error:
                 walker.position = base + at
@@ -243,21 +243,20 @@ class _Scan:
     def _walk_implicit(self, walker: Walker, wanted: Wanted) -> None:
         """PS3.5 7.1.3 at the top level, little endian."""
         window, item, vrs = walker.window, self._header.item, wanted.vrs
-        unpack, wanted_tag = _IMPLICIT.unpack_from, wanted.keys.get
+        unpack, keys = _IMPLICIT.unpack_from, wanted.keys
         key = length = 0
         while True:
             content, base, at = window.content, window.base, walker.position - window.base
             try:
                 while True:
                     key, length = unpack(content, at)
-                    if length == UNDEFINED_LENGTH:
-                        break
                     end = at + 8 + length
-                    tag = wanted_tag(key)
-                    if tag is not None:
-                        if end > len(content) or tag in _SPECIAL_TAGS or vrs[tag] == "SQ":
+                    if key in keys or length == UNDEFINED_LENGTH:
+                        tag = keys.get(key, 0)
+                        vr = vrs.get(tag, "SQ")
+                        if vr == "SQ" or length == UNDEFINED_LENGTH or end > len(content):
                             break
-                        item[tag] = (vrs[tag], length, content[at + 8 : end])
+                        item[tag] = (vr, length, content[at + 8 : end])
                     at = end
             except struct.error:
                 walker.position = base + at
@@ -324,6 +323,7 @@ _LENGTH = struct.Struct("<I")
 
 
 _ITEM_KEY, _ITEM_DELIMITER_KEY, _SEQUENCE_DELIMITER_KEY = 0xE000FFFE, 0xE00DFFFE, 0xE0DDFFFE
+_PLAIN_DEPTH = 32  # what is nested deeper is left to the walker, which keeps to the limit
 
 
 def _skip_sequence(content: bytes, at: int) -> int:
@@ -333,7 +333,7 @@ def _skip_sequence(content: bytes, at: int) -> int:
     """
     depth = 1
     try:
-        while depth:
+        while 0 < depth < _PLAIN_DEPTH:
             key, code, short_length = _EXPLICIT.unpack_from(content, at)
             if depth % 2 == 0 and code in SHORT_VRS:
                 at += 8 + short_length
@@ -349,7 +349,7 @@ def _skip_sequence(content: bytes, at: int) -> int:
                 return 0
     except struct.error:
         return 0
-    return at
+    return 0 if depth else at
 
 
 def _tag_of_key(key: int) -> int:
