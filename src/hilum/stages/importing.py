@@ -19,6 +19,9 @@ from hilum.model.records import MemberState, ReceivedMember, ScannedInstance, Se
 BATCH = 500  # members a transaction
 NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
 EMPTY = "The file has 0 bytes."
+NO_PIXELS = "The file ends before its Pixel Data: it describes an image of {rows} x {columns} pixels and holds none."
+# PS3.3 C.7.6.3: an image has these. A file cut between two elements before its pixels looks whole but for them.
+IMAGE_ATTRIBUTES = ("Rows", "Columns", "BitsAllocated", "PixelDataProviderURL")
 IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -62,7 +65,7 @@ class _Reader:
     def __init__(self, vault: Vault, keywords: tuple[str, ...]) -> None:
         self._vault = vault
         self._keywords = keywords
-        self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *keywords)))
+        self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *IMAGE_ATTRIBUTES, *keywords)))
 
     def read(self, member: ReceivedMember) -> ScannedInstance | SetAside:
         """The instance, or why it is none."""
@@ -86,8 +89,9 @@ class _Reader:
         if recognition.is_dicomdir:
             return _Trouble("A DICOMDIR lists the files of a medium and holds no image.", MemberState.SKIPPED)
         header = scan(source, self._wanted, recognition)
-        if header.trouble is not None:
-            return _Trouble(header.trouble)
+        trouble = header.trouble or _missing_pixels(header)
+        if trouble:
+            return _Trouble(trouble)
         uids = {keyword: header.text(keyword) or "" for keyword in IDENTIFIERS}
         for keyword, uid in uids.items():
             if not is_valid_uid(uid):
@@ -113,6 +117,14 @@ class _Reader:
             return self._vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
 
         return Source(read_at, stored.size)
+
+
+def _missing_pixels(header: Header) -> str:
+    """The sentence for an image without its pixels; empty where nothing is missing."""
+    is_image = header.number("Rows") and header.number("Columns") and header.number("BitsAllocated")
+    if not is_image or header.pixel_data is not None or header.holds("PixelDataProviderURL"):
+        return ""
+    return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
 def attributes_of(header: Header, keywords: tuple[str, ...]) -> dict[str, Any]:
