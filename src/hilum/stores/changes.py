@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import Item, Kind, Stage, Status
+from hilum.model.lifecycle import MOVES, Item, Kind, Stage, Status
 from hilum.model.outcomes import (
     ArtifactsMade,
     Change,
@@ -22,7 +22,8 @@ from hilum.model.outcomes import (
     StudiesTouched,
     TicketTaken,
 )
-from hilum.stores.moving import ITEM_ROWS, create_item, find_item, item_of, move_item
+from hilum.model.records import MemberState
+from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -31,10 +32,13 @@ from hilum.stores.schema import (
     intakes,
     items,
     matches,
+    members,
     receipts,
     studies,
+    tombstones,
     workitems,
 )
+from hilum.stores.scoping import lock_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,71 +60,103 @@ def apply(context: Context, change: Change) -> None:
 
 def _touch_studies(context: Context, change: StudiesTouched) -> None:
     connection = context.connection
-    connection.execute(update(intakes).where(intakes.c.id == change.intake_id).values(imported=True))
-    rows = connection.execute(
-        select(
-            intake_studies.c.intake_id,
-            intake_studies.c.study_id,
-            intake_studies.c.new_instances,
-            studies.c.project_id,
-            intakes.c.report_type,
-            intakes.c.force_reprocessing,
-        )
-        .join(studies, studies.c.id == intake_studies.c.study_id)
-        .join(intakes, intakes.c.id == intake_studies.c.intake_id)
-        .where(intake_studies.c.intake_id == change.intake_id)
-        .order_by(intake_studies.c.study_id)
-    ).all()
-    for row in rows:
-        standing = connection.execute(ITEM_ROWS.where(items.c.id == row.study_id)).first()
+    project_id = connection.scalar(
+        update(intakes).where(intakes.c.id == change.intake_id).values(imported=True).returning(intakes.c.project_id)
+    )
+    lock_project(connection, int(project_id or 0))
+    touched = intake_studies.c.intake_id == change.intake_id
+    for row in connection.execute(TOUCHED_STUDIES.where(touched).order_by(intake_studies.c.study_id)).all():
+        standing = connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).first()
         if standing is None:
-            why = f"{row.new_instances} instances arrived."
-            create_item(
-                connection, row.project_id, row.study_id, Kind.STUDY, Stage.GATHERING, Status.READY, why, context.scope.who, context.now
-            )
+            _gather(context, row)
         elif row.new_instances:
             _gather_again(context, item_of(standing), row.new_instances)
         else:
             _ask_again(context, item_of(standing), row)
+    connection.execute(update(intake_studies).where(touched).values(new_instances=0))  # told once, though importing may run again
+
+
+TOUCHED_STUDIES = (
+    select(
+        intake_studies.c.intake_id,
+        intake_studies.c.study_id,
+        intake_studies.c.new_instances,
+        studies.c.project_id,
+        studies.c.number_of_instances,
+        intakes.c.report_type,
+        intakes.c.force_reprocessing,
+    )
+    .join(studies, studies.c.id == intake_studies.c.study_id)
+    .join(intakes, intakes.c.id == intake_studies.c.intake_id)
+    .where(studies.c.id.not_in(select(tombstones.c.study_id)))  # a buried study is not dug up
+)
+
+
+def _gather(context: Context, touched: Any) -> None:
+    why, who = f"{touched.number_of_instances} instances arrived.", context.scope.who
+    create_item(context.connection, touched.project_id, touched.study_id, Kind.STUDY, Stage.GATHERING, Status.READY, why, who, context.now)
 
 
 def _gather_again(context: Context, item: Item, new_instances: int) -> None:
     """Late instances: a study that was past gathering gets a new revision, and its open workitems are superseded."""
-    if item.stage is not Stage.GATHERING:
+    if item.stage is not Stage.GATHERING or _has_workitems(context.connection, item.id):
         revision = context.connection.scalar(
             update(studies).where(studies.c.id == item.id).values(revision=studies.c.revision + 1).returning(studies.c.revision)
         )
         _supersede_workitems(context, item.id, f"Superseded by revision {revision}.")
-    why = f"{new_instances} more instances arrived."
-    move_item(context.connection, item, "reopen", context.scope.who, why, context.now, to_stage=Stage.GATHERING)
+    _reopen(context, item, Stage.GATHERING, f"{new_instances} more instances arrived.")
 
 
-def _ask_again(context: Context, item: Item, request: Any) -> None:
-    """Only duplicates arrived: the study stays as it is, unless its sender asks for something that was not done on this revision."""
+def _ask_again(context: Context, item: Item, touched: Any) -> None:
+    """Nothing new arrived: the study stays as it is, unless something is to be looked at, or was not done on this revision."""
+    wanted = touched.report_type
     if item.stage is Stage.GATHERING:
         return
-    done = context.connection.scalar(
-        select(func.count())
-        .select_from(workitems.join(studies, (studies.c.id == workitems.c.study_id) & (studies.c.revision == workitems.c.revision)))
-        .where(workitems.c.study_id == item.id, workitems.c.template == request.report_type)
-    )
-    if request.report_type and (request.force_reprocessing or not done):
-        why = f"Asked for {request.report_type} on what is held already."
-        move_item(context.connection, item, "reopen", context.scope.who, why, context.now, to_stage=Stage.CHECKING)
-    elif request.force_reprocessing:
-        move_item(context.connection, item, "reopen", context.scope.who, "Asked to process it again.", context.now, to_stage=Stage.CHECKING)
+    if wanted and (touched.force_reprocessing or not _has_workitems(context.connection, item.id, wanted)):
+        _reopen(context, item, Stage.CHECKING, f"Asked for {wanted} on what is held already.")
+    elif touched.force_reprocessing:
+        _reopen(context, item, Stage.CHECKING, "Asked to process it again.")
     else:
-        context.connection.execute(
-            update(intake_studies)
-            .where(intake_studies.c.study_id == item.id, intake_studies.c.intake_id == request.intake_id)
-            .values(answered=True)
-        )
+        _answer(context, touched)
+        if _has_conflicts(context.connection, touched):
+            _reopen(context, item, Stage.CHECKING, "Instances arrived that clash with what is held.")
+
+
+def _reopen(context: Context, item: Item, stage: Stage, why: str) -> None:
+    move_item(context.connection, item, "reopen", context.scope.who, why, context.now, to_stage=stage)
+
+
+def _answer(context: Context, touched: Any) -> None:
+    its = (intake_studies.c.study_id == touched.study_id) & (intake_studies.c.intake_id == touched.intake_id)
+    context.connection.execute(update(intake_studies).where(its).values(answered=True))
+
+
+def _has_workitems(connection: Connection, study_id: str, template: str = "") -> bool:
+    """Whether the study's present revision has workitems, of a template where one is named."""
+    query = (
+        select(workitems.c.id)
+        .join(studies, (studies.c.id == workitems.c.study_id) & (studies.c.revision == workitems.c.revision))
+        .where(workitems.c.study_id == study_id)
+    )
+    if template:
+        query = query.where(workitems.c.template == template)
+    return connection.scalar(query.limit(1)) is not None
+
+
+def _has_conflicts(connection: Connection, touched: Any) -> bool:
+    clashing = select(members.c.key).where(
+        members.c.intake_id == touched.intake_id, members.c.state == MemberState.CONFLICT, members.c.study_id == touched.study_id
+    )
+    return connection.scalar(clashing.limit(1)) is not None
 
 
 def _supersede_workitems(context: Context, study_id: str, why: str) -> None:
     """Ready, deferred, held and failed ones are cancelled; a claimed one finishes, and delivering sees that it is outdated."""
-    open_items = ITEM_ROWS.join(workitems, workitems.c.id == items.c.id).where(
-        workitems.c.study_id == study_id, items.c.status.in_([Status.READY, Status.DEFERRED, Status.HELD, Status.FAILED])
+    open_items = (
+        ITEM_ROWS.join(workitems, workitems.c.id == items.c.id)
+        .where(workitems.c.study_id == study_id, items.c.status.in_(MOVES["supersede"].before))
+        .order_by(items.c.id)
+        .with_for_update(of=items)
     )
     for row in context.connection.execute(open_items).all():
         move_item(context.connection, item_of(row), "supersede", context.scope.who, why, context.now)
@@ -183,7 +219,8 @@ def make_workitem(context: Context, study_id: str, revision: int, new: NewWorkit
     )
     status, why = (Status.HELD, new.held) if new.held else (Status.READY, f"Matched to {new.template}.")
     who = context.scope.who
-    create_item(connection, project_id, workitem_id, Kind.WORKITEM, Stage.DEIDENTIFYING, status, why, who, context.now)
+    stage, priority = Stage.DEIDENTIFYING, new.priority
+    create_item(connection, project_id, workitem_id, Kind.WORKITEM, stage, status, why, who, context.now, priority=priority)
     return workitem_id
 
 
@@ -227,7 +264,9 @@ def _record_ticket(context: Context, change: TicketTaken) -> None:
 
 def _record_artifacts(context: Context, change: ArtifactsMade) -> None:
     connection = context.connection
-    connection.execute(delete(artifacts).where(artifacts.c.workitem_id == change.workitem_id))
+    # New results go to every destination, also where earlier ones of this workitem went.
+    for table in (artifacts, receipts):
+        connection.execute(delete(table).where(table.c.workitem_id == change.workitem_id))
     rows = [
         {"id": str(uuid.uuid4()), "workitem_id": change.workitem_id, "name": made.name, "media_type": made.media_type} | _place(made.stored)
         for made in change.artifacts
@@ -251,7 +290,7 @@ def _record_delivery(context: Context, change: Delivered) -> None:
 def release_study(context: Context, workitem_id: str, why: str) -> None:
     """A person let a held workitem through: a study that was held only because of it is finished with matching."""
     study_id = context.connection.execute(select(workitems.c.study_id).where(workitems.c.id == workitem_id)).scalar_one()
-    study = find_item(context.connection, context.scope, study_id)
+    study = lock_item(context.connection, context.scope, study_id)
     if (study.stage, study.status) == (Stage.MATCHING, Status.HELD):
         move_item(context.connection, study, "release", context.scope.who, why, context.now)
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -16,14 +16,14 @@ from hilum.stores.schema import (
     instances,
     members,
     patients,
-    projects,
     series,
     series_headers,
     studies,
     study_datasets,
 )
-from hilum.stores.scoping import project_id_of
+from hilum.stores.scoping import lock_project, project_id_of
 
+_Value = TypeVar("_Value", int, str)
 HeaderReader = Callable[[ScannedInstance], Mapping[str, Any]]
 """Reads the whole header, without bulk values, of the first instance of a series."""
 
@@ -43,6 +43,7 @@ class _Series:
     key: int
     study_id: str
     attributes: Mapping[str, Any]
+    kept_generation: int
     added: int = 0
 
 
@@ -70,11 +71,11 @@ class Registrar:
         with self.database.writing() as connection:
             intake = find_intake(connection, scope, intake_id)
             project_id = project_id_of(connection, scope, intake.project)
-            # One importer at a time in a project: PostgreSQL would else meet unique violations (SQLite has one writer anyway).
-            connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
+            lock_project(connection, project_id)
             batch = _Batch(connection, project_id, intake, self._clock(), read_header, kept_generation)
-            batch.set_aside(set_aside)
-            batch.register(scanned)
+            waiting = _waiting(connection, [one.member.key for one in (*scanned, *set_aside)])
+            batch.set_aside([one for one in set_aside if one.member.key in waiting])
+            batch.register([one for one in scanned if one.member.key in waiting])
 
 
 class _Batch:
@@ -230,7 +231,7 @@ class _Batch:
             .returning(series.c.key)
         ).scalar_one()
         self.connection.execute(insert(series_headers).values(series_key=key, header=dict(self.read_header(one))))
-        made = _Series(int(key), study_id, one.attributes)
+        made = _Series(int(key), study_id, one.attributes, self.kept_generation)
         self.known.series[one.series_instance_uid] = made
         self._count_series(study_id)
         return made
@@ -255,11 +256,9 @@ class _Batch:
             )
             self.known.studies |= {row.study_instance_uid: (row.id, row.patient_key) for row in self.connection.execute(query)}
         for uids in _chunks({one.series_instance_uid for one in scanned}):
-            query = select(series.c.series_instance_uid, series.c.key, series.c.study_id, series.c.attributes).where(
-                series.c.project_id == self.project_id, series.c.series_instance_uid.in_(uids)
-            )
+            query = select(series).where(series.c.project_id == self.project_id, series.c.series_instance_uid.in_(uids))
             for row in self.connection.execute(query):
-                self.known.series[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes)
+                self.known.series[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes, row.kept_generation)
         for ids in _chunks({_patient_of(one)[1] for one in scanned}):
             query = select(patients).where(patients.c.project_id == self.project_id, patients.c.patient_id.in_(ids))
             self.known.patients |= {(row.issuer_of_patient_id, row.patient_id): row.key for row in self.connection.execute(query)}
@@ -271,7 +270,7 @@ class _Batch:
             return
         statement = (
             update(members)
-            .where(members.c.key == bindparam("member"), members.c.state == MemberState.RECEIVED)
+            .where(members.c.key == bindparam("member"))
             .values(state=bindparam("new_state"), study_id=bindparam("of_study"), reason=bindparam("because"))
         )
         self.connection.execute(statement, self.placed)
@@ -279,14 +278,27 @@ class _Batch:
     def _write_counts(self) -> None:
         for row in self.known.series.values():
             if row.added:
-                counted = update(series).where(series.c.key == row.key)
-                self.connection.execute(counted.values(number_of_instances=series.c.number_of_instances + row.added))
+                # An instance read before an attribute was named drags its series back: it is filled in again.
+                generation = min(row.kept_generation, self.kept_generation)
+                counted = series.c.number_of_instances + row.added
+                self.connection.execute(
+                    update(series).where(series.c.key == row.key).values(number_of_instances=counted, kept_generation=generation)
+                )
         for study_id, added in self.touched.items():
             if added:
                 counted = update(studies).where(studies.c.id == study_id)
                 self.connection.execute(
                     counted.values(number_of_instances=studies.c.number_of_instances + added, last_received_at=self.now)
                 )
+
+
+def _waiting(connection: Connection, keys: Sequence[int]) -> set[int]:
+    """The members among `keys` that nobody has registered or deleted meanwhile."""
+    found: set[int] = set()
+    for some in _chunks(keys):
+        query = select(members.c.key).where(members.c.key.in_(some), members.c.state == MemberState.RECEIVED)
+        found.update(connection.scalars(query))
+    return found
 
 
 def differing(attributes: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -309,6 +321,6 @@ def _text(one: ScannedInstance, keyword: str) -> str:
     return "" if value is None else str(value)
 
 
-def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
+def _chunks(values: Iterable[_Value]) -> Iterable[list[_Value]]:
     wanted = sorted(values)
     return [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
