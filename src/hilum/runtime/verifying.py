@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hilum.model.errors import StorageError
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind
 from hilum.runtime.assembling import Application, assemble, make_worker, ship
@@ -46,7 +47,7 @@ def verify_vault(settings: Settings, *, repair: bool = False, on_pack: Callable[
         rows = {row.id: row for row in app.pack_index.list_packs()}
         for path in sorted(settings.packs.glob("*.tar")):
             on_pack(path.stem)
-            _verify_pack(app, path, rows.pop(path.stem, None) is not None, report, repair=repair)
+            _verify_pack(app, path, rows.pop(path.stem, None), report, repair=repair)
         for missing in rows:
             known = app.pack_index.members_of(missing)
             report.lost += [f"Pack {missing} is gone with {len(known)} members. Restore its file from a copy."] if known else []
@@ -57,13 +58,19 @@ def verify_vault(settings: Settings, *, repair: bool = False, on_pack: Callable[
     return report
 
 
-def _verify_pack(app: Application, path: Path, is_known: bool, report: Report, *, repair: bool) -> None:
-    found = verify(path)
+def _verify_pack(app: Application, path: Path, row: PackRow | None, report: Report, *, repair: bool) -> None:
+    # The index first: what a running server appends meanwhile is in the pack and not in what was read of the index.
+    indexed = app.pack_index.members_of(path.stem)
+    try:
+        found = verify(path)
+    except StorageError:
+        if not path.exists():
+            return  # it was written again meanwhile, without what was deleted
+        raise
     report.packs += 1
     report.members += len(found.members)
     for member in found.damaged:
         report.damaged.append(f"Pack {path.stem} is damaged at {member.offset}: {member.name}. Restore the pack's file from a copy.")
-    indexed = app.pack_index.members_of(path.stem) if is_known else {}
     there = {member.offset: member for member in found.members}
     damaged = {member.offset for member in found.damaged}
     for offset, sha256 in indexed.items():
@@ -71,12 +78,13 @@ def _verify_pack(app: Application, path: Path, is_known: bool, report: Report, *
             continue
         if offset not in there or there[offset].sha256 != sha256:
             report.lost.append(f"Pack {path.stem} does not hold what the index has at {offset}. Restore the pack's file from a copy.")
-    strangers = [member for offset, member in there.items() if offset not in indexed]
+    is_being_written = row is not None and row.state == "open" and not repair
+    strangers = [] if is_being_written else [member for offset, member in there.items() if offset not in indexed]
     mend = "It was indexed." if repair else "Run `hilum verify --repair` with the server stopped."
     report.unindexed += [f"Pack {path.stem} holds {member.name} at {member.offset}, and the index does not. {mend}" for member in strangers]
-    if repair and (strangers or not is_known):
+    if repair and (strangers or row is None):
         kind = found.members[0].note.kind or "received" if found.members else "received"
-        if not is_known:
+        if row is None:
             app.pack_index.open_pack(kind, path.stem)
             app.pack_index.seal_pack(path.stem, found.size)
         report.repaired += app.rebuilder.adopt(kind, found.members)
