@@ -12,6 +12,7 @@ from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop
 from hilum.runtime.tending import tended_pool
 from hilum.stores.migrations import upgrade
+from hilum.stores.pack_index import PackRow
 from hilum.stores.packs import verify
 
 
