@@ -1,0 +1,63 @@
+"""Tokens for programs and users for people. What is secret is told once and kept as a hash only."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from hilum.api.calling import Administrator
+from hilum.api.routing import PREFIX, UnrepeatedRoute
+from hilum.model.identity import ADMIN_PROJECT, Role
+from hilum.stores.access import Grant
+
+router = APIRouter(prefix=PREFIX, tags=["credentials"], route_class=UnrepeatedRoute)
+
+
+class Granted(BaseModel):
+    """What a token or user may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=128)
+    role: Role
+    project: str = ADMIN_PROJECT
+    may_see_identity: bool = False
+
+    @property
+    def grant(self) -> Grant:
+        return Grant(self.project, self.role, self.may_see_identity)
+
+
+class NewToken(Granted):
+    expires_at: AwareDatetime | None = None
+
+
+class NewUser(Granted):
+    password: str = Field(min_length=12, max_length=1024)
+
+
+class MadeToken(BaseModel):
+    """`token` is the secret, shown this once."""
+
+    id: str
+    name: str
+    token: str
+
+
+class MadeUser(BaseModel):
+    id: str
+    name: str
+
+
+@router.post("/tokens", status_code=201)
+def create_token(call: Administrator, new: NewToken) -> MadeToken:
+    """A bearer token with a role in one project."""
+    expires_at: datetime | None = new.expires_at
+    made = call.app.access.create_token(call.scope, new.name, [new.grant], expires_at=expires_at)
+    return MadeToken(id=made.id, name=made.name, token=made.secret)
+
+
+@router.post("/users", status_code=201)
+def add_user(call: Administrator, new: NewUser) -> MadeUser:
+    """A person who signs in with name and password."""
+    return MadeUser(id=call.app.access.add_user(call.scope, new.name, new.password, [new.grant]), name=new.name)

@@ -1,0 +1,112 @@
+"""Routes that know the right they need, and that make a change once however often it is asked for."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+from weakref import WeakValueDictionary
+
+import anyio.to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message
+
+from hilum.api.calling import Needs, caller_of
+from hilum.api.problems import TooLargeError
+from hilum.model.identity import Right
+from hilum.stores.replies import Replies, Reply
+
+PREFIX = "/api/v1"
+MOST_JSON_BYTES = 16 << 20  # an offer of 100,000 files
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class HilumRoute(APIRoute):
+    """A route of the API."""
+
+    @property
+    def right(self) -> Right | None:
+        """What a caller needs; None: anybody may ask."""
+        found = [one.call.right for one in self.dependant.dependencies if isinstance(one.call, Needs)]
+        return found[0] if found else None
+
+    def get_route_handler(self) -> Handler:
+        """Changes are made once for each Idempotency-Key."""
+        handle = super().get_route_handler()
+        return _Change(handle) if CHANGING & set(self.methods or ()) else handle
+
+
+class UnrepeatedRoute(HilumRoute):
+    """A change whose reply or request holds a secret: nothing of it is kept, so asking twice makes it twice."""
+
+    def get_route_handler(self) -> Handler:
+        return APIRoute.get_route_handler(self)
+
+
+def make_router(noun: str) -> APIRouter:
+    """A router of one noun's routes."""
+    return APIRouter(prefix=PREFIX, tags=[noun], route_class=HilumRoute)
+
+
+class _Change:
+    """Answers what was asked before with the reply of then; what failed may be tried again."""
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+        self._running: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def __call__(self, request: Request) -> Response:
+        body = await _read_body(request)
+        again = Request(request.scope, _received(body, request))
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return await self._handle(again)
+        caller = await caller_of(request)
+        turn = self._running.setdefault((caller.key, key), asyncio.Lock())
+        async with turn:
+            return await self._once(again, caller.key, key, digest_request(request, body))
+
+    async def _once(self, request: Request, who: str, key: str, digest: bytes) -> Response:
+        replies = cast(Replies, request.app.state.replies)
+        known = await anyio.to_thread.run_sync(replies.find, who, key, digest)
+        if known is not None:
+            return reply_again(known)
+        response = await self._handle(request)
+        if response.status_code < 300:
+            await anyio.to_thread.run_sync(replies.keep, who, key, digest, Reply(response.status_code, bytes(response.body).decode()))
+        return response
+
+
+def digest_request(request: Request, body: bytes) -> bytes:
+    """What makes two requests the same: method, path, query and body (or what announces it)."""
+    digest = hashlib.sha256()
+    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def reply_again(reply: Reply) -> Response:
+    """A reply as it was given the first time."""
+    return Response(reply.body, reply.status, {"idempotency-replayed": "true"}, "application/json")
+
+
+async def _read_body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_JSON_BYTES:
+            raise TooLargeError(f"The body has more than {MOST_JSON_BYTES} bytes.", "Send it in several calls.")
+    return bytes(body)
+
+
+def _received(body: bytes, request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:
+    """A `receive` that gives a body which was read already, then what comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else await request.receive()
+
+    return receive
