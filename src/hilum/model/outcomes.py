@@ -50,12 +50,13 @@ class SeriesInput:
 
 @dataclass(frozen=True, slots=True)
 class NewWorkitem:
-    """A workitem to be made by matching; `held` is the reason where it starts held."""
+    """A workitem to be made by matching; `held` is the reason where it starts held, `priority` its template's."""
 
     template: str
     template_version: int
     inputs: tuple[SeriesInput, ...]
     held: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

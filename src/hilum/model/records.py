@@ -97,6 +97,7 @@ class Request:
     force_reprocessing: bool
     completed: bool  # the sender said that this is all
     imported: bool  # importing is through with it
+    answered: bool  # matching has acted on it; it stands for later revisions all the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
 """Attributes that were named after instances came are read from the packs afterwards, series by series."""
 
+import logging
+
 from hilum.dicom.part10 import UnreadableError
 from hilum.dicom.scanner import Source, Wanted, scan
+from hilum.model.errors import HilumError
 from hilum.model.identity import SYSTEM
 from hilum.model.outcomes import StoredBytes
 from hilum.runtime.assembling import Application
 from hilum.stages.importing import attributes_of
 from hilum.stores.packs import PackReader
 
+_LOG = logging.getLogger(__name__)
 SERIES_A_ROUND = 20
 
 
@@ -20,9 +24,17 @@ def fill_in_attributes(app: Application) -> int:
     names = tuple(sorted(keywords))
     wanted = Wanted(*names)
     for series_key in behind:
-        read = {key: _read(app.vault, stored, wanted, names) for key, stored in app.filler.bytes_of(series_key)}
-        app.filler.fill_in(series_key, read, generation)
+        app.filler.fill_in(series_key, _read_all(app, series_key, wanted, names), generation)
     return len(behind)
+
+
+def _read_all(app: Application, series_key: int, wanted: Wanted, names: tuple[str, ...]) -> dict[int, dict[str, object]]:
+    try:
+        return {key: _read(app.vault, stored, wanted, names) for key, stored in app.filler.bytes_of(series_key)}
+    except (UnreadableError, HilumError) as error:
+        # It was readable when it was imported; `hilum verify` says what became of its bytes. What is known of it stays.
+        _LOG.warning("series %d keeps the attributes it has: %s", series_key, error)
+        return {}
 
 
 def _read(vault: PackReader, stored: StoredBytes, wanted: Wanted, names: tuple[str, ...]) -> dict[str, object]:
@@ -30,7 +42,4 @@ def _read(vault: PackReader, stored: StoredBytes, wanted: Wanted, names: tuple[s
         within = max(0, min(size, stored.size - offset))
         return vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
 
-    try:
-        return attributes_of(scan(Source(read_at, stored.size), wanted, to_the_end=False), names)
-    except UnreadableError:
-        return {}  # it was readable when it was imported, and is an instance; verify says what became of its bytes
+    return attributes_of(scan(Source(read_at, stored.size), wanted, to_the_end=False), names)

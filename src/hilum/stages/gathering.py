@@ -10,7 +10,7 @@ from hilum.model.ports import Tools
 def run(item: Item, tools: Tools) -> Outcome:
     """Done with the evidence named, or deferred until the quiet time is over."""
     study = tools.catalogue.find_study(tools.scope, item.id)
-    requests = tools.catalogue.requests(tools.scope, item.id)
+    requests = [request for request in tools.catalogue.requests(tools.scope, item.id) if not request.answered]
     if requests and all(request.completed and request.imported for request in requests):
         return Done(f"Complete with {study.number_of_instances} instances: the sender completed the upload.")
     quiet = timedelta(seconds=tools.catalogue.quiet_seconds(tools.scope, study.project))

@@ -46,12 +46,12 @@ def run(item: Item, tools: Tools) -> Outcome:
     named = [request.report_type for request in requests if request.report_type]
     if named:
         judged = [judge(template, version, series, tools) for template, version in templates if template.name in named]
-        chosen, why = judged, ""
+        chosen, why = judged, f"There is no report type {' or '.join(named)}. Choose one with POST /series/assign."
     else:
         judged = [judge(template, version, series, tools) for template, version in templates if template.active and _has_rules(template)]
         chosen, why = _choose(judged)
     made = [new for one in chosen for new in _workitems(one, study, requests, tools)]
-    answers = tuple(request.intake_id for request in requests if request.imported)
+    answers = tuple(request.intake_id for request in requests if request.imported and not request.answered)
     change = Matched(study.id, study.revision, tuple(one.verdict for one in judged), tuple(made), answers)
     return _answer(chosen, made, why, change)
 
@@ -105,7 +105,9 @@ def _choose(judged: Sequence[Judged]) -> tuple[list[Judged], str]:
 
 def _workitems(one: Judged, study: Study, requests: Sequence[Request], tools: Tools) -> list[NewWorkitem]:
     """The workitems of a chosen template; none where it was done on this revision already and nobody forces it."""
-    forced = any(request.force_reprocessing for request in requests if request.report_type in ("", one.template.name))
+    forced = any(
+        request.force_reprocessing and not request.answered for request in requests if request.report_type in ("", one.template.name)
+    )
     if not forced and _is_done(one.template, study, tools):
         return []
     findings = tools.catalogue.findings(tools.scope, study)
@@ -114,7 +116,7 @@ def _workitems(one: Judged, study: Study, requests: Sequence[Request], tools: To
         trouble = _errors(one, inputs, findings)
         if not one.verdict.matched and not trouble:
             trouble = f"{one.template.name} does not fit: {one.verdict.why}"
-        made.append(NewWorkitem(one.template.name, one.version, inputs, held=trouble))
+        made.append(NewWorkitem(one.template.name, one.version, inputs, trouble, one.template.priority))
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from hilum.model.errors import ConflictError, InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Role, Scope
 from hilum.model.records import Project
 from hilum.stores.database import Database
@@ -168,6 +168,8 @@ def _digest(secret: str) -> bytes:
 def _grant(connection: Connection, scope: Scope, holder_id: str, granted: Sequence[Grant]) -> None:
     for grant in granted:
         require(scope, Right.ADMINISTER, grant.project)
+        if grant.may_see_identity and not scope.may_see_identity:
+            raise ForbiddenError("Who may not see identities cannot let others see them.", "Ask an administrator who may.")
         project_id = connection.scalar(select(projects.c.id).where(projects.c.name == grant.project))
         if project_id is None:
             raise NotFoundError(f"There is no project {grant.project!r}.", "Make it with `hilum project create`.")

@@ -1,6 +1,6 @@
 """What is held: patients, studies, series, instances, findings, workitems and results, within the caller's scope."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,17 +139,17 @@ class Catalogue:
             return _studies(connection, query)
 
     def requests(self, scope: Scope, study_id: str) -> list[Request]:
-        """What intakes ask of a study and was not answered yet."""
+        """What intakes ask of a study, oldest first."""
         query = (
-            select(intakes, studies.c.id.label("study"))
+            select(intakes, intake_studies.c.answered)
             .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
             .join(studies, studies.c.id == intake_studies.c.study_id)
-            .where(intake_studies.c.study_id == study_id, ~intake_studies.c.answered, in_scope(scope, studies.c.project_id))
-            .order_by(intakes.c.started_at)
+            .where(intake_studies.c.study_id == study_id, in_scope(scope, studies.c.project_id))
+            .order_by(intakes.c.started_at, intakes.c.id)
         )
         with self.database.reading() as connection:
             return [
-                Request(row.id, row.report_type, row.force_reprocessing, row.completed_at is not None, row.imported)
+                Request(row.id, row.report_type, row.force_reprocessing, row.completed_at is not None, row.imported, row.answered)
                 for row in connection.execute(query)
             ]
 
@@ -206,7 +206,8 @@ class Catalogue:
         """Projected from the newest workitem that has the series as input, else from the study."""
         study_ids = {one.study_id for one in wanted}
         with self.database.reading() as connection:
-            standing = {study.id: study.item for study in _studies(connection, STUDY_ROWS.where(studies.c.id.in_(study_ids)))}
+            of_series = STUDY_ROWS.where(studies.c.id.in_(study_ids), in_scope(scope, studies.c.project_id))
+            standing = {study.id: study.item for study in _studies(connection, of_series)}
             rows = connection.execute(
                 WORKITEM_ROWS.where(workitems.c.study_id.in_(study_ids), in_scope(scope, workitems.c.project_id)).order_by(
                     workitems.c.created_at
@@ -311,6 +312,24 @@ class Catalogue:
                 )
         with self.database.reading() as connection:
             return [_workitem(row) for row in connection.execute(query)]
+
+    def workitems_of_studies(self, scope: Scope, study_ids: Collection[str]) -> list[Workitem]:
+        """All workitems of some studies, oldest first."""
+        query = WORKITEM_ROWS.where(workitems.c.study_id.in_(study_ids), in_scope(scope, workitems.c.project_id))
+        with self.database.reading() as connection:
+            return [_workitem(row) for row in connection.execute(query.order_by(workitems.c.created_at, workitems.c.id))]
+
+    def asked_report_types(self, scope: Scope, study_ids: Collection[str]) -> list[tuple[str, str]]:
+        """(study id, report type) of what senders asked for by name."""
+        query = (
+            select(intake_studies.c.study_id, intakes.c.report_type)
+            .join(intakes, intakes.c.id == intake_studies.c.intake_id)
+            .where(intake_studies.c.study_id.in_(study_ids), intakes.c.report_type != "", in_scope(scope, intakes.c.project_id))
+            .distinct()
+            .order_by(intakes.c.report_type)
+        )
+        with self.database.reading() as connection:
+            return [(row.study_id, row.report_type) for row in connection.execute(query)]
 
     def deidentified(self, scope: Scope, workitem_id: str) -> Iterator[tuple[str, str, StoredBytes]]:
         """(series id, SOP Instance UID, bytes) of a workitem's de-identified instances."""

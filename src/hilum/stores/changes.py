@@ -60,10 +60,8 @@ def apply(context: Context, change: Change) -> None:
 
 def _touch_studies(context: Context, change: StudiesTouched) -> None:
     connection = context.connection
-    project_id = connection.scalar(
-        update(intakes).where(intakes.c.id == change.intake_id).values(imported=True).returning(intakes.c.project_id)
-    )
-    lock_project(connection, int(project_id or 0))
+    imported = update(intakes).where(intakes.c.id == change.intake_id).values(imported=True).returning(intakes.c.project_id)
+    lock_project(connection, connection.execute(imported).scalar_one())
     touched = intake_studies.c.intake_id == change.intake_id
     for row in connection.execute(TOUCHED_STUDIES.where(touched).order_by(intake_studies.c.study_id)).all():
         standing = connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).first()

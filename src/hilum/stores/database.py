@@ -20,6 +20,9 @@ Durability = Literal["full", "lazy"]
 """full: the commit is on stable storage; lazy: a power cut may take the last commits, never their order (the packs know them)."""
 
 
+BUSY_MILLISECONDS = 30_000
+
+
 class WriterLock:
     """One writer at a time over all processes: a lock file, and a lock for the threads of this process."""
 
@@ -57,13 +60,15 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite_connection)
             event.listen(self.engine, "begin", _begin_deferred)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+            self.engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=32)
             self._lock = None
+        # What SQLite does anyway: all queries of a transaction see one moment, and it cannot write.
+        self._reading: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view; nothing is written."""
-        with self.engine.connect() as connection:
+        with self.engine.connect().execution_options(**self._reading) as connection:
             yield connection
             connection.rollback()
 
@@ -87,7 +92,10 @@ class Database:
         if self._lock is None:
             return
         with self.engine.connect() as connection, self._lock.held():
+            # Without waiting for readers: a long one (a backup) would keep all writers out meanwhile. The next round takes the rest.
+            _execute_raw(connection, "PRAGMA busy_timeout=0")
             _execute_raw(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            _execute_raw(connection, f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -98,8 +106,9 @@ class Database:
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3 sends no BEGIN of its own: _begin_deferred does
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "wal_autocheckpoint=0", "mmap_size=0", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8000"):
+    for pragma in ("journal_mode=WAL", "wal_autocheckpoint=0", "mmap_size=0", "foreign_keys=ON", "cache_size=-8000"):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     cursor.close()
 
 

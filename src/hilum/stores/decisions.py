@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from hilum.model.errors import ConflictError, InvalidError, NotFoundError
 from hilum.model.identity import Right, Scope
@@ -14,7 +14,7 @@ from hilum.model.outcomes import NewWorkitem, SeriesInput
 from hilum.stores.catalogue import STUDY_ROWS, WORKITEM_ROWS
 from hilum.stores.changes import Context, make_workitem, release_study
 from hilum.stores.database import Database
-from hilum.stores.moving import find_item, move_item
+from hilum.stores.moving import lock_item, move_item
 from hilum.stores.schema import reviews, series, studies, templates, workitems
 from hilum.stores.scoping import in_scope, require
 
@@ -40,7 +40,7 @@ class Decisions:
     def retry(self, scope: Scope, item_id: str, reason: str = "") -> Item:
         """Let a held, failed or deferred item go on at its stage. A workitem held for findings goes on in spite of them."""
         with self.database.writing() as connection:
-            item = find_item(connection, scope, item_id)
+            item = lock_item(connection, scope, item_id)
             require(scope, Right.OPERATE, item.project)
             _refuse_verdict_by_retry(item)
             why = reason or f"{scope.who} lets it go on."
@@ -60,7 +60,7 @@ class Decisions:
 
     def _decide(self, scope: Scope, item_id: str, verb: str, why: str, to_stage: Stage | None = None) -> Item:
         with self.database.writing() as connection:
-            item = find_item(connection, scope, item_id)
+            item = lock_item(connection, scope, item_id)
             require(scope, Right.OPERATE, item.project)
             moved = move_item(connection, item, verb, scope.who, why, self._clock(), to_stage=to_stage)
         self._wake()
@@ -72,7 +72,7 @@ class Decisions:
             raise InvalidError("A rejection needs a reason.", "Say what is wrong with the result.")
         with self.database.writing() as connection:
             context = Context(connection, self._clock(), scope)
-            item = find_item(connection, scope, workitem_id)
+            item = lock_item(connection, scope, workitem_id)
             require(scope, Right.REVIEW, item.project)
             if (item.kind, item.stage, item.status) != (Kind.WORKITEM, Stage.REVIEWING, Status.HELD):
                 raise ConflictError(
@@ -114,15 +114,14 @@ class Decisions:
         """
         with self.database.writing() as connection:
             context = Context(connection, self._clock(), scope)
-            row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
-            if row is None:
-                raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
+            row = _newest(connection, template)
             by_study = _series_by_study(context, series_ids)
             sent: dict[str, str] = {}
             for study_id, group in by_study.items():
                 groups = [group] if row.definition["unit"] == "study" else [[one] for one in group]
                 for some in groups:
-                    new = NewWorkitem(template, row.version, tuple(SeriesInput(one, "") for one in some))
+                    inputs = tuple(SeriesInput(one, "") for one in some)
+                    new = NewWorkitem(template, row.version, inputs, priority=row.definition["priority"])
                     revision = connection.execute(select(studies.c.revision).where(studies.c.id == study_id)).scalar_one()
                     workitem_id = make_workitem(context, study_id, revision, new)
                     release_study(context, workitem_id, f"{scope.who} chose {template}.")
@@ -142,11 +141,17 @@ def _run_again(context: Context, workitem_id: str, template: str) -> None:
     connection = context.connection
     row = connection.execute(WORKITEM_ROWS.where(workitems.c.id == workitem_id)).one()
     name = template or row.template
-    version = connection.scalar(select(templates.c.version).where(templates.c.name == name, templates.c.newest))
-    if version is None:
-        raise NotFoundError(f"There is no template {name!r}.", "Look at GET /templates.")
+    newest = _newest(connection, name)
     inputs = tuple(SeriesInput(given["series_id"], given["role"]) for given in row.inputs)
-    make_workitem(context, row.study_id, row.revision, NewWorkitem(name, version, inputs), supersedes=workitem_id)
+    new = NewWorkitem(name, newest.version, inputs, priority=newest.definition["priority"])
+    make_workitem(context, row.study_id, row.revision, new, supersedes=workitem_id)
+
+
+def _newest(connection: Connection, template: str) -> Row[Any]:
+    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
+    if row is None:
+        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
+    return row
 
 
 def _series_by_study(context: Context, series_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -155,6 +160,8 @@ def _series_by_study(context: Context, series_ids: Sequence[str]) -> dict[str, l
     by_study: dict[str, list[str]] = {}
     for series_id in dict.fromkeys(series_ids):
         study_id = connection.scalar(select(series.c.study_id).where(series.c.id == series_id, in_scope(scope, series.c.project_id)))
+        if study_id is not None and study_id not in by_study:
+            lock_item(connection, scope, study_id)
         study = None if study_id is None else connection.execute(STUDY_ROWS.where(studies.c.id == study_id)).first()
         if study is None:
             raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series.")

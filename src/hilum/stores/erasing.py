@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, literal_column, select, update
 
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Right, Scope
@@ -41,7 +41,7 @@ from hilum.stores.schema import (
     tombstones,
     workitems,
 )
-from hilum.stores.scoping import in_scope, require
+from hilum.stores.scoping import in_scope, lock_project, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Eraser:
             if row is None:
                 raise NotFoundError(f"There is no study {study_id}.", "Look at `hilum status`.")
             require(scope, Right.ADMINISTER, row.item_project)
+            lock_project(connection, row.project_id)
             tombstone = Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, scope.who, self._clock(), None)
             connection.execute(
                 insert(tombstones).values(
@@ -158,14 +159,15 @@ class Eraser:
     # --- packs ------------------------------------------------------------------------------------------------------------
 
     def _packs_to_rewrite(self) -> list[str]:
-        buried = select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))
-        doomed = members.c.study_id.in_(buried) | (members.c.state == MemberState.DELETED)
-        query = select(members.c.pack_id).join(packs, packs.c.id == members.c.pack_id).where(doomed, packs.c.state == "sealed").distinct()
         with self.database.reading() as connection:
-            return sorted(connection.scalars(query))
+            # Two queries, an index each: with OR, SQLite reads the whole table of members.
+            doomed = {
+                pack_id for which in (_is_buried(), _is_deleted()) for pack_id in connection.scalars(select(members.c.pack_id).where(which))
+            }
+            return sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
 
     def _rewrite(self, pack_id: str) -> None:
-        buried = select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))
+        buried = select(tombstones.c.study_id)
         with self.database.reading() as connection:
             kept = set(
                 connection.scalars(
@@ -192,9 +194,22 @@ class Eraser:
         erased = [study_id for study_id in open_ones if study_id not in left]
         for study_id in erased:
             with self.database.writing() as connection:
+                lock_project(connection, _project_of(connection, study_id))
                 _forget(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         return len(erased)
+
+
+def _is_buried() -> ColumnElement[bool]:
+    return members.c.study_id.in_(select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None)))
+
+
+def _is_deleted() -> ColumnElement[bool]:
+    return members.c.state == literal_column(f"'{MemberState.DELETED}'")  # as the partial index has it, not as a parameter
+
+
+def _project_of(connection: Connection, study_id: str) -> int:
+    return int(connection.execute(select(tombstones.c.project_id).where(tombstones.c.study_id == study_id)).scalar_one())
 
 
 def _packs_of(study_id: str) -> Select[Any]:
@@ -253,6 +268,8 @@ def _forget(connection: Connection, study_id: str) -> None:
         connection.execute(delete(moves).where(moves.c.item_id == item_id))
         connection.execute(delete(items).where(items.c.id == item_id))
     connection.execute(delete(studies).where(studies.c.id == study_id))  # and, by its foreign keys, all that hangs on it
+    # What a worker that had one of its workitems made meanwhile goes with the next round.
+    connection.execute(update(members).where(members.c.study_id == study_id).values(state=MemberState.DELETED, study_id=None))
     if connection.scalar(select(studies.c.id).where(studies.c.patient_key == patient_key).limit(1)) is None:
         connection.execute(delete(patients).where(patients.c.key == patient_key))
     _forget_file_names(connection, intake_ids)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hilum.model.outcomes import StoredBytes
 from hilum.stores.database import Database
 from hilum.stores.registering import differing
 from hilum.stores.schema import instances, members, series
+from hilum.stores.scoping import lock_project
+from hilum.stores.storable import storable
 
 
 class Filler:
@@ -35,13 +37,28 @@ class Filler:
             return [(row.key, StoredBytes(row.pack_id, row.offset, row.size, row.sha256)) for row in connection.execute(query)]
 
     def fill_in(self, series_key: int, read: Mapping[int, Mapping[str, Any]], generation: int) -> None:
-        """Write the attributes of a series' instances anew."""
-        if not read:
-            return
-        first = dict(read[min(read)])
+        """Write the attributes of a series' instances anew; not where the instances have become others since they were read.
+
+        Args:
+            read: instance key -> attributes; empty where they cannot be read: what is known of them stays as it is.
+        """
         with self.database.writing() as connection:
-            connection.execute(update(series).where(series.c.key == series_key).values(attributes=first, kept_generation=generation))
-            connection.execute(
-                update(instances).where(instances.c.key == bindparam("instance")).values(differs=bindparam("differing")),
-                [{"instance": key, "differing": differing(attributes, first)} for key, attributes in read.items()],
-            )
+            project_id = connection.scalar(select(series.c.project_id).where(series.c.key == series_key))
+            if project_id is None:
+                return
+            lock_project(connection, project_id)  # nothing is imported into it meanwhile
+            held = set(connection.scalars(select(instances.c.key).where(instances.c.series_key == series_key)))
+            if read and held != read.keys():
+                return
+            if read:
+                _write(connection, series_key, {key: storable(read[key]) for key in sorted(read)})
+            connection.execute(update(series).where(series.c.key == series_key).values(kept_generation=generation))
+
+
+def _write(connection: Connection, series_key: int, read: Mapping[int, Mapping[str, Any]]) -> None:
+    first = next(iter(read.values()))
+    connection.execute(update(series).where(series.c.key == series_key).values(attributes=first))
+    connection.execute(
+        update(instances).where(instances.c.key == bindparam("instance")).values(differs=bindparam("differing")),
+        [{"instance": key, "differing": differing(attributes, first)} for key, attributes in read.items()],
+    )

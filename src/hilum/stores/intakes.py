@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.model.errors import ConflictError, NotFoundError
-from hilum.model.identity import Right, Scope
-from hilum.model.lifecycle import Kind, Stage, Status
+from hilum.model.identity import SYSTEM, Right, Scope
+from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.members import StoredMember
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ReceivedMember
 from hilum.stores.database import Database
-from hilum.stores.moving import create_item, find_item, move_item
-from hilum.stores.schema import files, intake_studies, intakes, members, projects
+from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
+from hilum.stores.schema import files, intake_studies, intakes, items, members, moves, projects
 from hilum.stores.scoping import in_scope, project_id_of, require
 
 INTAKE_ROWS = select(*intakes.c, projects.c.name.label("project")).join(projects, projects.c.id == intakes.c.project_id)
@@ -66,16 +66,34 @@ class Intakes:
         self._wake = wake
         self._abandon_after = abandon_after
 
-    def start(self, scope: Scope, new: NewIntake) -> Intake:
-        """Begin a delivery. ForbiddenError without the right to send, NotFoundError for an unknown project."""
+    def start(self, scope: Scope, new: NewIntake, intake_id: str = "") -> Intake:
+        """Begin a delivery, under an id that the door has made already or a new one.
+
+        Raises:
+            ForbiddenError: the caller has no right to send. NotFoundError: the project is unknown.
+        """
+        intake_id = intake_id or str(uuid.uuid4())
         with self.database.writing() as connection:
-            intake_id = self._create(connection, scope, new)
+            self._create(connection, scope, new, intake_id)
             return find_intake(connection, scope, intake_id)
 
-    def _create(self, connection: Connection, scope: Scope, new: NewIntake) -> str:
+    def check_sender(self, scope: Scope, project: str) -> None:
+        """Raise as `start` would, before a byte is taken."""
+        with self.database.reading() as connection:
+            project_id_of(connection, scope, project)
+        require(scope, Right.SEND, project)
+
+    def discard(self, scope: Scope, intake_id: str) -> None:
+        """Take back a delivery that nothing came of: its archive could not be kept."""
+        with self.database.writing() as connection:
+            find_intake(connection, scope, intake_id)
+            for table, column in ((moves, moves.c.item_id), (items, items.c.id), (intakes, intakes.c.id)):
+                connection.execute(delete(table).where(column == intake_id))
+
+    def _create(self, connection: Connection, scope: Scope, new: NewIntake, intake_id: str) -> None:
         project_id = project_id_of(connection, scope, new.project)
         require(scope, Right.SEND, new.project)
-        intake_id, now = str(uuid.uuid4()), self._clock()
+        now = self._clock()
         connection.execute(
             insert(intakes).values(
                 id=intake_id,
@@ -95,7 +113,6 @@ class Intakes:
         create_item(
             connection, project_id, intake_id, Kind.INTAKE, Stage.IMPORTING, Status.DEFERRED, why, scope.who, now, not_before_at=until
         )
-        return intake_id
 
     def find(self, scope: Scope, intake_id: str) -> Intake:
         """The intake, or NotFoundError."""
@@ -105,6 +122,7 @@ class Intakes:
     def complete(self, scope: Scope, intake_id: str, expected_files: int | None = None) -> Intake:
         """The sender says that this is all. Idempotent. ConflictError with the missing count when the numbers differ."""
         with self.database.writing() as connection:
+            item = lock_item(connection, scope, intake_id)
             intake = find_intake(connection, scope, intake_id)
             require(scope, Right.SEND, intake.project)
             if intake.completed_at is None:
@@ -112,12 +130,17 @@ class Intakes:
                 connection.execute(
                     update(intakes).where(intakes.c.id == intake_id).values(completed_at=self._clock(), expected_files=expected_files)
                 )
-                item = find_item(connection, scope, intake_id)
-                if item.status is Status.DEFERRED:
-                    move_item(connection, item, "seal", scope.who, "The sender completed the upload.", self._clock())
+                self._seal(connection, scope, item)
             completed = find_intake(connection, scope, intake_id)
         self._wake()
         return completed
+
+    def _seal(self, connection: Connection, scope: Scope, item: Item) -> None:
+        why = "The sender completed the upload."
+        if item.status is Status.DEFERRED:
+            move_item(connection, item, "seal", scope.who, why, self._clock())
+        elif item.status is Status.CLAIMED:  # a worker looks whether the upload was abandoned, and has seen it open
+            move_item(connection, item, "reopen", scope.who, why, self._clock(), to_stage=Stage.IMPORTING)
 
     def abandoned_until(self, scope: Scope, intake_id: str) -> datetime:
         """When an intake that nobody completes is taken as it is: some time after its last file."""
@@ -135,7 +158,9 @@ class Intakes:
             self._index_in(connection, received)
 
     def _index_in(self, connection: Connection, received: Sequence[StoredMember]) -> None:
-        known = {} if not received else _known_names(connection, received)
+        touched = {member.note.intake_id for member in received}
+        self._import_late(connection, touched)
+        known = _known_names(connection, received)
         rows, named = [], []
         for member in received:
             note = member.note
@@ -150,11 +175,21 @@ class Intakes:
         connection.execute(insert(members), rows)
         if named:
             connection.execute(insert_or_ignore(connection, files), named)
-        touched = {member.note.intake_id for member in received}
         connection.execute(
             update(intakes).where(intakes.c.id == bindparam("wanted_id")).values(last_received_at=self._clock()),
             [{"wanted_id": intake_id} for intake_id in touched],
         )
+
+    def _import_late(self, connection: Connection, touched: set[str]) -> None:
+        """What becomes durable while or after its upload is imported (completed by another process, or abandoned) is imported after all.
+
+        The items are locked until this is committed: nobody completes or claims them meanwhile and overlooks what is being indexed.
+        """
+        its = ITEM_ROWS.where(items.c.id.in_(touched)).order_by(items.c.id).with_for_update(of=items)
+        for item in [item_of(row) for row in connection.execute(its)]:
+            if item.status not in (Status.DEFERRED, Status.READY):
+                why = "A file became durable after its upload was completed."
+                move_item(connection, item, "reopen", SYSTEM.who, why, self._clock(), to_stage=Stage.IMPORTING)
 
     def record_archive(self, scope: Scope, intake_id: str, archive: SentFile, skipped: int) -> None:
         """An archive's own line in the file list; its members are indexed already."""
@@ -223,7 +258,10 @@ class Intakes:
             ]
 
     def counts(self, scope: Scope, intake_id: str) -> dict[str, int]:
-        """received, imported, already_held, set_aside, conflicts, skipped: the first is the sum of the others and of what still waits."""
+        """received, imported, already_held, set_aside, conflicts, skipped: the first is the sum of the others and of what still waits.
+
+        What a person deleted is no longer counted.
+        """
         with self.database.reading() as connection:
             find_intake(connection, scope, intake_id)
             by_state: dict[str, int] = {
@@ -233,6 +271,7 @@ class Intakes:
                 )
             }
             spared = connection.scalar(select(func.count()).where(files.c.intake_id == intake_id, files.c.offered)) or 0
+        by_state.pop(MemberState.DELETED, None)
         return {
             "received": sum(by_state.values()) + spared,
             "imported": by_state.get(MemberState.IMPORTED, 0),

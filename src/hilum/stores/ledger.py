@@ -1,20 +1,20 @@
 """Where every item stands and why."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
-from hilum.model.identity import Scope
+from hilum.model.identity import ADMIN_PROJECT, Scope
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import VERB_OF, Defer, Outcome
 from hilum.model.records import Move
 from hilum.stores import changes
 from hilum.stores.database import Database
-from hilum.stores.moving import ITEM_ROWS, find_item, item_of, move_item
-from hilum.stores.schema import items, moves
+from hilum.stores.moving import ITEM_ROWS, find_item, item_of, lock_item, move_item
+from hilum.stores.schema import items, moves, projects
 from hilum.stores.scoping import in_scope
 
 
@@ -27,6 +27,20 @@ class Backoff:
 
     def delay_after(self, attempt: int) -> timedelta:
         return timedelta(seconds=self.first.total_seconds() * 2 ** (attempt - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFilter:
+    """What a list of moves is narrowed to; an empty field narrows nothing. `stage` and `status` are those moved to."""
+
+    project: str = ""
+    item: str = ""
+    kind: str = ""
+    stage: str = ""
+    status: str = ""
+    verb: str = ""
+    who: str = ""
+    text: str = ""
 
 
 class Ledger:
@@ -57,6 +71,17 @@ class Ledger:
         with self.database.reading() as connection:
             return [_move_of(row) for row in connection.execute(query)]
 
+    def list_moves(
+        self, scope: Scope, wanted: MoveFilter, *, before: int | None = None, after: int | None = None, limit: int = 100
+    ) -> list[Move]:
+        """Moves of all items: newest first, from the one before `before`; or, with `after`, oldest first from there."""
+        query = select(moves).where(in_scope(scope, moves.c.project_id), *_wanted_moves(wanted)).limit(limit)
+        if before is not None:
+            query = query.where(moves.c.id < before)
+        query = query.order_by(moves.c.id.desc()) if after is None else query.where(moves.c.id > after).order_by(moves.c.id)
+        with self.database.reading() as connection:
+            return [_move_of(row) for row in connection.execute(query)]
+
     def next_due_at(self, scope: Scope) -> datetime | None:
         """When the next deferred item wakes or the next lease runs out."""
         query = select(func.min(items.c.not_before_at), func.min(items.c.lease_until_at)).where(
@@ -84,7 +109,15 @@ class Ledger:
                 return None
             item, now = item_of(row), self._clock()
             return move_item(
-                connection, item, "claim", worker, item.why, now, lease_until_at=now + lease, claimed_by=worker, attempt=item.attempt + 1
+                connection,
+                item,
+                "claim",
+                worker,
+                item.why,
+                now,
+                lease_until_at=now + lease,
+                claimed_by=worker[-64:],
+                attempt=item.attempt + 1,
             )
 
     def renew(self, scope: Scope, item: Item, lease: timedelta) -> bool:
@@ -153,13 +186,32 @@ class Ledger:
     def move(self, scope: Scope, item_id: str, verb: str, why: str, to_stage: Stage | None = None) -> Item:
         """Move an item by a verb of `lifecycle.MOVES`. ConflictError when it does not stand where the verb needs it."""
         with self.database.writing() as connection:
-            moved = move_item(connection, find_item(connection, scope, item_id), verb, scope.who, why, self._clock(), to_stage=to_stage)
+            moved = move_item(connection, lock_item(connection, scope, item_id), verb, scope.who, why, self._clock(), to_stage=to_stage)
         self._wake()
         return moved
 
 
+def _wanted_moves(wanted: MoveFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.project and wanted.project != ADMIN_PROJECT:
+        yield moves.c.project_id.in_(select(projects.c.id).where(projects.c.name == wanted.project))
+    exact = (
+        (moves.c.item_id, wanted.item),
+        (moves.c.kind, wanted.kind),
+        (moves.c.to_stage, wanted.stage),
+        (moves.c.to_status, wanted.status),
+        (moves.c.verb, wanted.verb),
+        (moves.c.who, wanted.who),
+    )
+    for column, value in exact:
+        if value:
+            yield column == value
+    if wanted.text:
+        yield moves.c.why.icontains(wanted.text, autoescape=True)
+
+
 def _move_of(row: Row[Any]) -> Move:
     return Move(
+        id=row.id,
         item_id=row.item_id,
         kind=Kind(row.kind),
         at=row.at,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from hilum.model.errors import LeaseLostError, NotFoundError
 from hilum.model.identity import Scope
 from hilum.model.lifecycle import Item, Kind, Stage, Status, check_move, place_after
-from hilum.stores.schema import items, moves, projects
+from hilum.stores.schema import items, moves, projects, workitems
 from hilum.stores.scoping import in_scope
 
 ITEM_COLUMNS = (*items.c, projects.c.name.label("project"))
@@ -22,6 +22,15 @@ def find_item(connection: Connection, scope: Scope, item_id: str) -> Item:
     if row is None:
         raise NotFoundError(f"There is no item {item_id}.", "Look at `hilum status` for the ids.")
     return item_of(row)
+
+
+def lock_item(connection: Connection, scope: Scope, item_id: str) -> Item:
+    """The item as it stands until this transaction ends, or NotFoundError. A study is locked before its workitems: by everybody."""
+    study_id = connection.scalar(select(workitems.c.study_id).where(workitems.c.id == item_id))
+    if study_id is not None:
+        connection.execute(select(items.c.id).where(items.c.id == study_id).with_for_update())
+    connection.execute(select(items.c.id).where(items.c.id == item_id).with_for_update())
+    return find_item(connection, scope, item_id)
 
 
 def item_of(row: Any) -> Item:

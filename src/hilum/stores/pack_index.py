@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
@@ -47,34 +48,19 @@ class PackIndex:
             connection.execute(delete(packs).where(packs.c.id == pack_id))
 
     def index_made(self, made: Sequence[StoredMember]) -> None:
-        """De-identified copies and results of workitems."""
+        """De-identified copies and results of workitems. Those of a workitem that was deleted meanwhile are erased with the next round."""
         with self.database.writing("lazy") as connection:
             owners = {member.note.intake_id for member in made}
-            rows = connection.execute(select(workitems.c.id, workitems.c.study_id).where(workitems.c.id.in_(owners)))
+            query = select(workitems.c.id, workitems.c.study_id).where(workitems.c.id.in_(owners))
+            rows = connection.execute(query.with_for_update(read=True, key_share=True))  # they are not deleted before this is written
             studies = {row.id: row.study_id for row in rows}
-            connection.execute(
-                insert(members),
-                [
-                    {
-                        "pack_id": member.pack_id,
-                        "offset": member.offset,
-                        "size": member.size,
-                        "sha256": member.sha256,
-                        "intake_id": member.note.intake_id,
-                        "file_name": member.name,
-                        "state": MemberState.MADE,
-                        "study_id": studies.get(member.note.intake_id),
-                    }
-                    for member in made
-                ],
-            )
+            connection.execute(insert(members), [_made_row(member, studies.get(member.note.intake_id)) for member in made])
 
     def list_packs(self, state: str | None = None) -> list[PackRow]:
         """All packs, or those in a state."""
-        end = func.max(members.c.offset + members.c.size)
-        query = (
-            select(packs, end.label("end")).outerjoin(members, members.c.pack_id == packs.c.id).group_by(packs.c.id).order_by(packs.c.id)
-        )
+        last = select(members.c.offset + members.c.size).where(members.c.pack_id == packs.c.id)
+        end = last.order_by(members.c.offset.desc()).limit(1).scalar_subquery()  # one look into an index a pack, however many members
+        query = select(packs, end.label("end")).order_by(packs.c.id)
         if state is not None:
             query = query.where(packs.c.state == state)
         with self.database.reading() as connection:
@@ -95,3 +81,16 @@ class PackIndex:
         """Packs that somebody waits for."""
         with self.database.reading() as connection:
             return set(connection.scalars(select(packs.c.id).where(packs.c.seal_wanted, packs.c.state == "open")))
+
+
+def _made_row(member: StoredMember, study_id: str | None) -> dict[str, Any]:
+    return {
+        "pack_id": member.pack_id,
+        "offset": member.offset,
+        "size": member.size,
+        "sha256": member.sha256,
+        "intake_id": member.note.intake_id,
+        "file_name": member.name,
+        "state": MemberState.DELETED if study_id is None else MemberState.MADE,
+        "study_id": study_id,
+    }

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from hilum.stores.schema import (
     study_datasets,
 )
 from hilum.stores.scoping import lock_project, project_id_of
+from hilum.stores.storable import storable
 
 _Value = TypeVar("_Value", int, str)
 HeaderReader = Callable[[ScannedInstance], Mapping[str, Any]]
@@ -73,9 +74,9 @@ class Registrar:
             project_id = project_id_of(connection, scope, intake.project)
             lock_project(connection, project_id)
             batch = _Batch(connection, project_id, intake, self._clock(), read_header, kept_generation)
-            waiting = _waiting(connection, [one.member.key for one in (*scanned, *set_aside)])
+            waiting = _waiting(connection, [one.member.key for one in scanned] + [one.member.key for one in set_aside])
             batch.set_aside([one for one in set_aside if one.member.key in waiting])
-            batch.register([one for one in scanned if one.member.key in waiting])
+            batch.register([_storable(one) for one in scanned if one.member.key in waiting])
 
 
 class _Batch:
@@ -97,7 +98,7 @@ class _Batch:
 
     def set_aside(self, those: Sequence[SetAside]) -> None:
         for one in those:
-            self._place(one.member.key, one.state, None, one.reason)
+            self._place(one.member.key, one.state, None, storable(one.reason))
 
     def register(self, scanned: Sequence[ScannedInstance]) -> None:
         self._look_up(scanned)
@@ -230,15 +231,15 @@ class _Batch:
             )
             .returning(series.c.key)
         ).scalar_one()
-        self.connection.execute(insert(series_headers).values(series_key=key, header=dict(self.read_header(one))))
+        self.connection.execute(insert(series_headers).values(series_key=key, header=storable(self.read_header(one))))
         made = _Series(int(key), study_id, one.attributes, self.kept_generation)
         self.known.series[one.series_instance_uid] = made
         self._count_series(study_id)
         return made
 
     def _count_series(self, study_id: str) -> None:
-        counted = update(studies).where(studies.c.id == study_id).values(number_of_series=studies.c.number_of_series + 1)
-        self.connection.execute(counted)
+        counted = studies.c.number_of_series + 1
+        self.connection.execute(update(studies).where(studies.c.id == study_id).values(number_of_series=counted))
 
     # --- what the project holds --------------------------------------------------------------------------------------------
 
@@ -286,10 +287,14 @@ class _Batch:
                 )
         for study_id, added in self.touched.items():
             if added:
-                counted = update(studies).where(studies.c.id == study_id)
+                counted = studies.c.number_of_instances + added
                 self.connection.execute(
-                    counted.values(number_of_instances=studies.c.number_of_instances + added, last_received_at=self.now)
+                    update(studies).where(studies.c.id == study_id).values(number_of_instances=counted, last_received_at=self.now)
                 )
+
+
+def _storable(one: ScannedInstance) -> ScannedInstance:
+    return replace(one, attributes=storable(one.attributes))
 
 
 def _waiting(connection: Connection, keys: Sequence[int]) -> set[int]:

@@ -434,4 +434,5 @@ tombstones = Table(
 )
 
 Index("ix_instances_member", instances.c.member_key)
+Index("ix_members_deleted", members.c.pack_id, postgresql_where=text("state = 'deleted'"), sqlite_where=text("state = 'deleted'"))
 Index("ix_tombstones_open", tombstones.c.at, postgresql_where=text("erased_at IS NULL"), sqlite_where=text("erased_at IS NULL"))

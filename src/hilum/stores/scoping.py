@@ -24,6 +24,14 @@ def project_id_of(connection: Connection, scope: Scope, name: str) -> int:
     return int(found)
 
 
+def lock_project(connection: Connection, project_id: int) -> None:
+    """Let one transaction at a time import into a project or bury something of it (SQLite has one writer anyway).
+
+    Taken before any study's or workitem's row, so that no two wait for each other. Rows that only refer to the project do not wait.
+    """
+    connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update(key_share=True))
+
+
 def require(scope: Scope, right: Right, project: str) -> None:
     """Raise ForbiddenError unless the caller has `right` in a project that it sees."""
     if not scope.holds(right, project):

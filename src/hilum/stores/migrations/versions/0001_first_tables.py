@@ -162,6 +162,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("pack_id", "offset", name=op.f("uq_members_pack_id_offset")),
     )
     with op.batch_alter_table("members") as batch_op:
+        batch_op.create_index(
+            "ix_members_deleted",
+            ["pack_id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'deleted'"),
+            sqlite_where=sa.text("state = 'deleted'"),
+        )
         batch_op.create_index("ix_members_intake", ["intake_id", "state"], unique=False)
         batch_op.create_index("ix_members_sha256", ["sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_members_study_id"), ["study_id"], unique=False)
@@ -508,6 +515,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_members_study_id"))
         batch_op.drop_index("ix_members_sha256")
         batch_op.drop_index("ix_members_intake")
+        batch_op.drop_index("ix_members_deleted")
 
     op.drop_table("members")
     with op.batch_alter_table("items") as batch_op:
