@@ -1,0 +1,17 @@
+"""hilum work: one worker process, a part of `serve`."""
+
+import logging
+
+from hilum.cli.configuring import Config, Data, configure
+
+
+def run(data: Data = None, config: Config = None) -> None:
+    """Run stages until told to stop. A part of `hilum serve`, which starts it."""
+    from hilum.runtime.signalling import Waker
+    from hilum.runtime.supervised import end_with_supervisor, report_ready
+    from hilum.runtime.working import work
+
+    end_with_supervisor()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    waker = Waker.from_environment()
+    work(configure(data, config), wake=waker.wake, wait=waker.wait, on_ready=report_ready)
