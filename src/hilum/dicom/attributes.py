@@ -259,6 +259,12 @@ def decode(vr: str, raw: bytes, character_set: str = "", *, big_endian: bool = F
     Args:
         character_set: Specific Character Set (0008,0005) as stored, several values joined by backslashes.
     """
+    if len(raw) <= _REMEMBERED_BYTES:
+        return _decode_remembered(vr, raw, character_set, big_endian)
+    return _decode(vr, raw, character_set, big_endian)
+
+
+def _decode(vr: str, raw: bytes, character_set: str, big_endian: bool) -> tuple[Value, ...]:
     if vr in TEXT_VRS:
         return _decode_text(vr, raw, character_set)
     if vr == "AT":
@@ -272,6 +278,11 @@ def decode(vr: str, raw: bytes, character_set: str = "", *, big_endian: bool = F
     if len(raw) % one.size:
         return ()
     return tuple(value for (value,) in one.iter_unpack(raw))
+
+
+# The instances of a series say most things alike.
+_REMEMBERED_BYTES = 64
+_decode_remembered = lru_cache(maxsize=4096)(_decode)
 
 
 def _decode_tags(raw: bytes, big_endian: bool) -> tuple[str, ...]:
