@@ -65,7 +65,7 @@ def test_a_study_goes_through_brain_ms_by_the_sdk(hilum: Hilum, project: str, pa
     (workitem,) = hilum.workitems.list(study=study.id)
     assert workitem.provenance["deidentification"]["profile"] == "keep"
     assert [step["processor"] for step in workitem.provenance["processing"]] == ["dcm2niix", "image_quality", "study_report"]
-    assert {given["role"] for given in workitem.inputs} == {"t1", "flair"}
+    assert {given.role for given in workitem.inputs} == {"t1", "flair"}
 
 
 def test_a_study_goes_through_brain_ms_by_one_command(patient01: Path, tmp_path: Path) -> None:
