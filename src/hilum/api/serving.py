@@ -1,7 +1,6 @@
 """The web process: uvicorn on a listening socket that it was given, and the pool of received packs."""
 
 import asyncio
-import logging
 import signal
 import socket
 import threading
@@ -14,18 +13,14 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hilum.api.application import make_api
-from hilum.runtime.assembling import Application, open_pool
+from hilum.runtime.assembling import Application
 from hilum.runtime.stepping import Stop
-from hilum.stores.pack_index import PackIndex
-from hilum.stores.packs import PackPool
-
-_LOG = logging.getLogger(__name__)
+from hilum.runtime.tending import tended_pool
 
 GRACE_SECONDS = 10  # for requests that are under way when the process is to stop
 MOST_CONNECTIONS = 1000
 HEADER_SECONDS = 30.0  # a connection that has sent no whole request head by then is closed
 KEEP_ALIVE_SECONDS = 30
-TEND_SECONDS = 1.0
 
 
 def serve_web(app: Application, listening: socket.socket, *, ready: Callable[[], object] = lambda: None, stop: Stop | None = None) -> None:
@@ -38,8 +33,7 @@ def serve_web(app: Application, listening: socket.socket, *, ready: Callable[[],
     """
     stop = stop or Stop()
     with ExitStack() as stack:
-        received = stack.enter_context(open_pool(app, "received"))
-        stack.enter_context(_tended(received, app.pack_index))
+        received = stack.enter_context(tended_pool(app, "received"))
         api = make_api(app, received)
         server = _Server(_configure(api, behind_proxy=app.settings.behind_proxy), ready)
         stack.enter_context(stop.until_stopped(server.ask_to_stop))
@@ -130,28 +124,6 @@ class _ImpatientProtocol(HttpToolsProtocol):
     def _hang_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
-
-
-@contextmanager
-def _tended(pool: PackPool, index: PackIndex) -> Iterator[None]:
-    """A thread seals what is idle, full or wanted elsewhere."""
-    done = threading.Event()
-
-    def tend() -> None:
-        while not done.wait(TEND_SECONDS):
-            try:
-                pool.tend()
-                pool.seal(index.wanted_sealed())
-            except Exception as error:  # noqa: BLE001 - the disk or ledger may fail for a while; packs are tended again
-                _LOG.warning("The packs could not be tended: %s", type(error).__name__)
-
-    thread = threading.Thread(target=tend, name="hilum-tending", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 @contextmanager

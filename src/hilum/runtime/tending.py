@@ -34,5 +34,5 @@ def _tend(app: Application, pool: PackPool, ended: threading.Event) -> None:
             if wanted:
                 pool.seal(wanted)
             pool.tend()
-        except HilumError as error:
-            _LOG.warning("tending packs: %s", error)
+        except Exception as error:  # noqa: BLE001 - the disk or the ledger may fail for a while; packs are tended again
+            _LOG.warning("packs could not be tended: %s", error if isinstance(error, HilumError) else type(error).__name__)
