@@ -100,7 +100,13 @@ def _serve(binaries: Path, folder: str) -> Iterator[str]:
     as_somebody, data = _unprivileged(Path(folder)), f"{folder}/data"
     initialise = [str(binaries / "initdb"), "-D", data, "-U", "hilum", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     subprocess.run([*as_somebody, *initialise], check=True, capture_output=True, cwd=folder)
-    options = {"listen_addresses": "", "unix_socket_directories": folder, "fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "full_page_writes": "off",
+        "max_connections": "200",
+    }
     settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     server = subprocess.Popen(
         [*as_somebody, str(binaries / "postgres"), "-D", data, *settings], stderr=subprocess.PIPE, text=True, cwd=folder
@@ -275,6 +281,7 @@ class Site:
 
     def deliver(self, *images: Image, project: str = ADMIN_PROJECT, **options: Any) -> Intake:
         """A whole upload, imported."""
+        self.clock.advance(seconds=1)
         intake = self.start(project, **options)
         self.put(intake, *images)
         self.intakes.complete(SYSTEM, intake.id)

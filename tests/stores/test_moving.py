@@ -124,9 +124,7 @@ LEASE = timedelta(seconds=60)
 def test_the_most_urgent_item_is_claimed_first_then_the_oldest(site):
     for item_id, priority in (("older", 0), ("newer", 0), ("urgent", 5)):
         with site.database.writing() as connection:
-            create_item(
-                connection, 1, item_id, Kind.STUDY, Stage.GATHERING, Status.READY, "", "a test", site.clock(), priority=priority
-            )
+            create_item(connection, 1, item_id, Kind.STUDY, Stage.GATHERING, Status.READY, "", "a test", site.clock(), priority=priority)
         site.clock.advance(seconds=1)
     assert [site.claim().id for _ in range(3)] == ["urgent", "older", "newer"]
     assert site.ledger.claim(SYSTEM, "worker", LEASE) is None
@@ -239,9 +237,7 @@ def test_four_processes_that_claim_at_once_take_each_item_once(site, database_ur
     for number in range(60):
         _new_item(site, item_id=f"item-{number}")
     command = [sys.executable, "-c", CLAIMER, database_url]
-    claimers = [
-        subprocess.Popen([*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for number in range(4)
-    ]
+    claimers = [subprocess.Popen([*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for number in range(4)]
     for claimer in claimers:
         assert claimer.stdout.readline() == "ready\n"
     for claimer in claimers:

@@ -1,6 +1,7 @@
 """Projects, users, tokens and what they are granted. Secrets are kept as hashes only: argon2id for passwords, SHA-256 for random tokens."""
 
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from hilum.model.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Role, Scope
 from hilum.model.records import Project
-from hilum.stores.database import Database
+from hilum.stores.database import Database, refuse_taken
 from hilum.stores.schema import grants, projects, tokens, users
 from hilum.stores.scoping import in_scope, require
 
@@ -63,10 +64,11 @@ class Access:
         quiet_seconds: int = 5,
         retention_days: int | None = None,
     ) -> Project:
-        """A new project. ConflictError when the name or AE title is taken."""
+        """A new project. InvalidError for a name or AE title that cannot be one, ConflictError when either is taken."""
         require(scope, Right.ADMINISTER, ADMIN_PROJECT)
+        _check_name(name)
         _check_ae_title(name, ae_title)
-        with self.database.writing() as connection:
+        with self.database.writing() as connection, refuse_taken("The name or AE title is taken.", "Choose another one."):
             taken = connection.scalar(
                 select(projects.c.name).where((projects.c.name == name) | ((projects.c.ae_title == ae_title) & (projects.c.ae_title != "")))
             )
@@ -116,6 +118,15 @@ class Access:
             _grant(connection, scope, token_id, granted)
         return NewToken(token_id, name, secret)
 
+    def revoke_token(self, scope: Scope, token_id: str) -> None:
+        """It opens nothing any more. NotFoundError unless the caller is an administrator of all of its projects."""
+        granted = select(projects.c.name).join(grants, grants.c.project_id == projects.c.id).where(grants.c.holder_id == token_id)
+        with self.database.writing() as connection:
+            opened = connection.scalars(granted).all()
+            if not opened or not all(scope.holds(Right.ADMINISTER, project) for project in opened):
+                raise NotFoundError(f"There is no token {token_id}.", "Its id was shown when it was made.")
+            connection.execute(update(tokens).where(tokens.c.id == token_id).values(revoked_at=self._clock()))
+
     def add_user(self, scope: Scope, name: str, password: str, granted: Sequence[Grant]) -> str:
         """A person who signs in with a password of at least twelve characters. Returns the user's id."""
         from argon2 import PasswordHasher
@@ -123,9 +134,7 @@ class Access:
         if len(password) < 12:
             raise InvalidError("The password has fewer than twelve characters.", "Choose a longer one.")
         user_id, password_hash = str(uuid.uuid4()), PasswordHasher().hash(password)
-        with self.database.writing() as connection:
-            if connection.scalar(select(users.c.id).where(users.c.name == name)) is not None:
-                raise ConflictError(f"There is a user {name!r} already.", "Choose another name.")
+        with self.database.writing() as connection, refuse_taken(f"There is a user {name!r} already.", "Choose another name."):
             connection.execute(insert(users).values(id=user_id, name=name, password_hash=password_hash, created_at=self._clock()))
             _grant(connection, scope, user_id, granted)
         return user_id
@@ -166,6 +175,8 @@ def _digest(secret: str) -> bytes:
 
 
 def _grant(connection: Connection, scope: Scope, holder_id: str, granted: Sequence[Grant]) -> None:
+    if not granted:
+        raise InvalidError("Without a role in a project it opens nothing.", "Name a project and a role.")
     for grant in granted:
         require(scope, Right.ADMINISTER, grant.project)
         if grant.may_see_identity and not scope.may_see_identity:
@@ -187,6 +198,11 @@ def _scope(connection: Connection, holder_id: str, who: str) -> Scope:
     # The right to see identities is held for all of a caller's projects or for none: the narrowest grant decides.
     may_see = bool(rows) and all(row.may_see_identity for row in rows)
     return Scope(who, {row.name: Role(row.role) for row in rows}, may_see)
+
+
+def _check_name(name: str) -> None:
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) is None:
+        raise InvalidError(f"{name!r} cannot be a project's name.", "It has 1 to 64 letters, digits, underscores and hyphens.")
 
 
 def _check_ae_title(name: str, ae_title: str) -> None:

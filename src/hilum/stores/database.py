@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import IntegrityError
+
+from hilum.model.errors import ConflictError
 
 Durability = Literal["full", "lazy"]
 """full: the commit is on stable storage; lazy: a power cut may take the last commits, never their order (the packs know them)."""
@@ -101,6 +104,15 @@ class Database:
         self.engine.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+@contextmanager
+def refuse_taken(sentence: str, mend: str) -> Iterator[None]:
+    """What somebody else wrote at the same moment is a ConflictError, as it is when it was there before."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise ConflictError(sentence, mend) from error
 
 
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:

@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.model.errors import ConflictError, NotFoundError
@@ -22,6 +23,11 @@ from hilum.stores.scoping import in_scope, project_id_of, require
 
 INTAKE_ROWS = select(*intakes.c, projects.c.name.label("project")).join(projects, projects.c.id == intakes.c.project_id)
 CHUNK = 500  # values in one IN (...)
+
+# Built once: a door writes its index hundreds of times a second.
+_INSERT_MEMBERS = insert(members)
+_TOUCH_INTAKE = update(intakes).where(intakes.c.id == bindparam("wanted_id")).values(last_received_at=bindparam("now"))
+_ITEM_OF_INTAKE = ITEM_ROWS.where(items.c.id == bindparam("wanted_id")).with_for_update(of=items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ class Intakes:
         why = "The sender completed the upload."
         if item.status is Status.DEFERRED:
             move_item(connection, item, "seal", scope.who, why, self._clock())
-        elif item.status is Status.CLAIMED:  # a worker looks whether the upload was abandoned, and has seen it open
+        elif item.status is not Status.READY:  # it was abandoned, or a worker just looks whether it was, and has seen it open
             move_item(connection, item, "reopen", scope.who, why, self._clock(), to_stage=Stage.IMPORTING)
 
     def abandoned_until(self, scope: Scope, intake_id: str) -> datetime:
@@ -158,38 +164,36 @@ class Intakes:
             self._index_in(connection, received)
 
     def _index_in(self, connection: Connection, received: Sequence[StoredMember]) -> None:
-        touched = {member.note.intake_id for member in received}
-        self._import_late(connection, touched)
-        known = _known_names(connection, received)
-        rows, named = [], []
+        clashing = self._name_files(connection, [member for member in received if not member.note.batch])
+        connection.execute(_INSERT_MEMBERS, [_member_row(member, (member.pack_id, member.offset) in clashing) for member in received])
+        for intake_id in sorted({member.note.intake_id for member in received}):
+            self._import_late(connection, intake_id)
+            connection.execute(_TOUCH_INTAKE, {"wanted_id": intake_id, "now": self._clock()})
+
+    def _name_files(self, connection: Connection, received: Sequence[StoredMember]) -> set[tuple[str, int]]:
+        """Put members into the list of files. Returns the places of those whose name stands there for other bytes."""
+        if not received:
+            return set()
+        first: dict[tuple[str, str], StoredMember] = {}
         for member in received:
-            note = member.note
-            earlier = known.get((note.intake_id, note.file_name))
-            clash = earlier is not None and earlier != member.sha256
-            rows.append(_member_row(member, clash))
-            if earlier is None and not note.batch:
-                known[note.intake_id, note.file_name] = member.sha256
-                named.append(
-                    {"intake_id": note.intake_id, "name": note.file_name, "size": member.size, "sha256": member.sha256, "offered": False}
-                )
-        connection.execute(insert(members), rows)
-        if named:
-            connection.execute(insert_or_ignore(connection, files), named)
-        connection.execute(
-            update(intakes).where(intakes.c.id == bindparam("wanted_id")).values(last_received_at=self._clock()),
-            [{"wanted_id": intake_id} for intake_id in touched],
-        )
+            first.setdefault((member.note.intake_id, member.note.file_name), member)
+        named = connection.execute(insert_or_ignore(connection, files), [_file_row(member) for member in first.values()])
+        if named.rowcount == len(received):
+            return set()
+        known = _known_names(connection, received)
+        return {
+            (member.pack_id, member.offset) for member in received if known[member.note.intake_id, member.note.file_name] != member.sha256
+        }
 
-    def _import_late(self, connection: Connection, touched: set[str]) -> None:
-        """What becomes durable while or after its upload is imported (completed by another process, or abandoned) is imported after all.
+    def _import_late(self, connection: Connection, intake_id: str) -> None:
+        """What becomes durable while or after its upload is imported (completed elsewhere, or abandoned) is imported after all.
 
-        The items are locked until this is committed: nobody completes or claims them meanwhile and overlooks what is being indexed.
+        The item is locked until this is committed, so that nobody claims or completes it and overlooks what is being indexed.
         """
-        its = ITEM_ROWS.where(items.c.id.in_(touched)).order_by(items.c.id).with_for_update(of=items)
-        for item in [item_of(row) for row in connection.execute(its)]:
-            if item.status not in (Status.DEFERRED, Status.READY):
-                why = "A file became durable after its upload was completed."
-                move_item(connection, item, "reopen", SYSTEM.who, why, self._clock(), to_stage=Stage.IMPORTING)
+        item = item_of(connection.execute(_ITEM_OF_INTAKE, {"wanted_id": intake_id}).one())
+        if item.status not in (Status.DEFERRED, Status.READY):
+            why = "A file became durable after its upload was taken up."
+            move_item(connection, item, "reopen", SYSTEM.who, why, self._clock(), to_stage=Stage.IMPORTING)
 
     def record_archive(self, scope: Scope, intake_id: str, archive: SentFile, skipped: int) -> None:
         """An archive's own line in the file list; its members are indexed already."""
@@ -314,9 +318,14 @@ def touch_studies(connection: Connection, intake_id: str, new_instances: Mapping
             connection.execute(insert(intake_studies).values(intake_id=intake_id, study_id=study_id, new_instances=number, answered=False))
 
 
-def insert_or_ignore(connection: Connection, table: Any) -> Any:
+def insert_or_ignore(connection: Connection, table: Table) -> Any:
     """INSERT that leaves a row which is there already; both dialects know ON CONFLICT DO NOTHING."""
-    maker = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return _insert_or_ignore(connection.dialect.name, table)
+
+
+@cache
+def _insert_or_ignore(dialect: str, table: Table) -> Any:
+    maker = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return maker(table).on_conflict_do_nothing()
 
 
@@ -347,6 +356,11 @@ def _known_names(connection: Connection, received: Sequence[StoredMember]) -> di
             )
             known |= {(intake_id, row.name): row.sha256 for row in connection.execute(query)}
     return known
+
+
+def _file_row(member: StoredMember) -> dict[str, Any]:
+    note = member.note
+    return {"intake_id": note.intake_id, "name": note.file_name, "size": member.size, "sha256": member.sha256, "offered": False}
 
 
 def _member_row(member: StoredMember, clash: bool) -> dict[str, Any]:

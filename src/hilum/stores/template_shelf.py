@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
 from hilum.model.templates import Template
-from hilum.stores.database import Database
+from hilum.stores.database import Database, refuse_taken
 from hilum.stores.intakes import insert_or_ignore
 from hilum.stores.schema import kept_attributes, templates
 from hilum.stores.scoping import require
@@ -43,7 +43,10 @@ class TemplateShelf:
     def save(self, scope: Scope, template: Template, *, new: bool) -> int:
         """Save the next version and return it; `new` refuses a name that is taken, else the name must be known."""
         require(scope, Right.BUILD, ADMIN_PROJECT)
-        with self.database.writing() as connection:
+        with (
+            self.database.writing() as connection,
+            refuse_taken(f"Somebody else saves {template.name!r} just now.", "Look at it, then save again."),
+        ):
             last = connection.scalar(select(func.max(templates.c.version)).where(templates.c.name == template.name))
             if new and last is not None:
                 raise ConflictError(f"There is a template {template.name!r} already.", "Change it with PUT, or choose another name.")
