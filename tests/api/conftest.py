@@ -3,10 +3,11 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ class Uploading:
         assert self.complete().status_code == 202
         self.site.work()
         return self.look()
+
+
+@pytest.fixture(scope="session")
+def uploading(site: Site) -> Callable[..., Uploading]:
+    """Starts uploads: `uploading(project, report_type=...)`."""
+    return partial(Uploading, site)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@
     replaying     changes that are asked for twice are made once
     paging        lists and their cursors
     shapes        records as the JSON that scripts rely on
+    batches       whole bodies that arrive together are kept together
     bodies        large bodies within limits of size, time and memory
     deliveries    uploads that are open, remembered for a while
     upload_files  the path that images come in by

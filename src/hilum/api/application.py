@@ -29,6 +29,7 @@ from hilum.api import (
     uploads,
     workitems,
 )
+from hilum.api.batches import AT_ONCE, Batches
 from hilum.api.bodies import Memory
 from hilum.api.calling import Authenticator
 from hilum.api.deliveries import Deliveries
@@ -61,7 +62,7 @@ NOUNS = (
     metrics,
 )
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once
-BRIEF_THREADS, LONG_THREADS = 64, 40
+STREAM_THREADS = 40
 
 
 def make_api(app: Application, received: Pool) -> FastAPI:
@@ -72,15 +73,16 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     """
     api = FastAPI(title="Hilum", version=__version__, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None)
     replies, watched = Replies(app.database, app.clock), Metrics(app.catalogue)
+    door = UploadDoor(received, limits=archive_limits(app.settings), scratch=app.settings.scratch, clock=app.clock)
     intake = Intake(
         app=app,
-        door=UploadDoor(received, limits=archive_limits(app.settings), scratch=app.settings.scratch, clock=app.clock),
+        door=door,
         deliveries=Deliveries(app.intakes),
         memory=Memory(BODIES_IN_MEMORY * app.settings.buffer_bytes),
         metrics=watched,
         replies=replies,
-        brief=ThreadPoolExecutor(BRIEF_THREADS, "hilum-bodies"),
-        long=ThreadPoolExecutor(LONG_THREADS, "hilum-streams"),
+        batches=Batches(door.keep_all, ThreadPoolExecutor(AT_ONCE, "hilum-bodies")),
+        threads=ThreadPoolExecutor(STREAM_THREADS, "hilum-streams"),
     )
     api.state.application = app
     api.state.authenticator = Authenticator(app)

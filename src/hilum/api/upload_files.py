@@ -18,13 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from hilum.api.batches import Batches
 from hilum.api.bodies import Body, Memory, announced_sha256, announced_size, check_announced
 from hilum.api.calling import Caller, caller_of, refuse_without
 from hilum.api.deliveries import Deliveries, OpenUpload
 from hilum.api.metrics import Metrics
 from hilum.api.progress import shape_upload
 from hilum.api.routing import PREFIX, digest_request, reply_again
-from hilum.doors.uploads import DOOR, Delivery, ReceivedFile, Receiving, ReceivingAgain, UploadDoor, check_name, is_archive
+from hilum.doors.uploads import DOOR, Delivery, ReceivedFile, Receiving, ReceivingAgain, UploadDoor, WholeBody, check_name, is_archive
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
@@ -43,8 +44,7 @@ class Intake:
     """What both routes work with.
 
     Args:
-        brief: threads for whole bodies: each waits for one sync, shared by those that came with it.
-        long: threads for streams, which may wait for a free pack.
+        threads: for streams and archives, which may wait for a free pack.
     """
 
     app: Application
@@ -53,12 +53,12 @@ class Intake:
     memory: Memory
     metrics: Metrics
     replies: Replies
-    brief: ThreadPoolExecutor
-    long: ThreadPoolExecutor
+    batches: Batches
+    threads: ThreadPoolExecutor
 
     async def in_thread(self, work: Callable[..., R], *arguments: Any) -> R:
         """Run what may wait for the disk for long."""
-        return await asyncio.get_running_loop().run_in_executor(self.long, work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
 
 
 class UploadRoute(Route):
@@ -130,14 +130,14 @@ class FileRoute:
         async with self._intake.memory.reserved(body.announced or 0):
             content = await body.read(self._settings.buffer_bytes + 1)
             with upload.storing():
-                keep = partial(self._keep_whole, caller, upload, delivery, name, content, expected)
-                return await asyncio.get_running_loop().run_in_executor(self._intake.brief, keep)
+                if name not in upload.names and not is_archive(content):
+                    return await self._intake.batches.keep(WholeBody(delivery, name, content, expected))
+                return await self._intake.in_thread(self._take_odd, caller, upload, delivery, name, content, expected)
 
-    def _keep_whole(
+    def _take_odd(
         self, caller: Caller, upload: OpenUpload, delivery: Delivery, name: str, content: bytes, expected: bytes | None
     ) -> ReceivedFile:
-        if name not in upload.names and not is_archive(content):
-            return self._intake.door.keep(delivery, name, content, expected)
+        """An archive, or a name that is taken."""
         receiving = self._begin(upload, delivery, name, content)
         receiving.write(content)
         return self._finish(caller, receiving, delivery, expected)

@@ -13,7 +13,7 @@ Whatever fails, `receiving.abandon()` leaves nothing behind.
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -70,7 +70,7 @@ class Batch(Protocol):
 class Pool(Protocol):
     """The open packs of received members."""
 
-    def store(self, body: Bytes, note: MemberNote, expected_sha256: bytes | None = None) -> StoredMember: ...
+    def store_all(self, bodies: Sequence[tuple[Bytes, MemberNote, bytes]]) -> list[StoredMember]: ...
     def begin(self, note: MemberNote) -> Writer: ...
     def batch(self) -> Batch: ...
 
@@ -99,6 +99,19 @@ class ReceivedFile:
     sha256: bytes
     entries: int | None = None
     skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBody:
+    """A file that arrived whole in memory."""
+
+    delivery: Delivery
+    name: str
+    content: Bytes
+    expected_sha256: bytes | None
+
+    def file(self) -> ReceivedFile:
+        return ReceivedFile(self.name, len(self.content), hashlib.sha256(self.content).digest())
 
 
 class Receiving(Protocol):
@@ -137,16 +150,22 @@ class UploadDoor:
         self._ticks = ticks
         self._spools_until = 0.0
 
-    def keep(self, delivery: Delivery, name: str, body: Bytes, expected_sha256: bytes | None) -> ReceivedFile:
-        """Keep a whole body that is no archive; durable on return.
+    def keep_all(self, bodies: Sequence[WholeBody]) -> list[ReceivedFile | HilumError]:
+        """Keep whole bodies that are no archives, all with one sync; durable on return.
 
-        Raises:
-            DigestError: other bytes were announced; nothing is kept.
-            StorageFullError, StorageError: not acknowledged.
+        Returns:
+            for each body, in order, the file, or why it is not acknowledged: other bytes than announced, no room, a disk that failed.
         """
-        uid, syntax = identify(body)
-        member = self._pool.store(body, self.note(delivery, name, uid, syntax), expected_sha256)
-        return ReceivedFile(name, member.size, member.sha256)
+        answers: list[ReceivedFile | HilumError] = [judge_digest(body.file(), body.expected_sha256) for body in bodies]
+        sound = [(body, file) for body, file in zip(bodies, answers, strict=True) if isinstance(file, ReceivedFile)]
+        try:
+            self._pool.store_all([(body.content, self._note_whole(body), file.sha256) for body, file in sound])
+        except HilumError as error:
+            return [answer if isinstance(answer, HilumError) else type(error)(error.sentence, error.mend) for answer in answers]
+        return answers
+
+    def _note_whole(self, body: WholeBody) -> MemberNote:
+        return self.note(body.delivery, body.name, *identify(body.content))
 
     def receive(self, delivery: Delivery, name: str, head: Bytes) -> Receiving:
         """Begin a file by its first bytes, which are to be written too.
@@ -384,10 +403,18 @@ def identify(head: Bytes) -> tuple[str, str]:
 
 def check_digest(receiving: Receiving, file: ReceivedFile, expected_sha256: bytes | None) -> ReceivedFile:
     """The file, unless other bytes were announced: then it is abandoned and DigestError is raised."""
-    if expected_sha256 is not None and file.sha256 != expected_sha256:
+    answer = judge_digest(file, expected_sha256)
+    if isinstance(answer, HilumError):
         receiving.abandon()
-        raise DigestError(f"The bytes have the SHA-256 {file.sha256.hex()}, not {expected_sha256.hex()} as announced.", "Send them again.")
-    return file
+        raise answer
+    return answer
+
+
+def judge_digest(file: ReceivedFile, expected_sha256: bytes | None) -> ReceivedFile | DigestError:
+    """The file, or why it is not what was announced."""
+    if expected_sha256 is None or file.sha256 == expected_sha256:
+        return file
+    return DigestError(f"The bytes have the SHA-256 {file.sha256.hex()}, not {expected_sha256.hex()} as announced.", "Send them again.")
 
 
 def check_name(name: str, most_bytes: int) -> None:

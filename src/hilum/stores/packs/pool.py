@@ -91,6 +91,23 @@ class PackPool:
             lease.finish([member])
         return member
 
+    def store_all(self, bodies: Sequence[tuple[bytes | bytearray | memoryview, MemberNote, bytes]]) -> list[StoredMember]:
+        """Keep whole bodies with one sync and one call of `index`: cheaper than as many threads that each `store` one.
+
+        Args:
+            bodies: each with its note and its SHA-256.
+
+        Raises:
+            StorageFullError, StorageError: as `store`; none of them is acknowledged.
+        """
+        with self._lease(Use.BRIEF) as lease:
+            members = []
+            for body, note, sha256 in bodies:
+                lease.pack.write(body)
+                members.append(lease.pack.fill_in(replace(note, kind=self._kind), sha256))
+            lease.finish(members)
+        return members
+
     def begin(self, note: MemberNote) -> MemberWriter:
         """Begin a member of unknown length; it holds a pack until it is committed or abandoned.
 
