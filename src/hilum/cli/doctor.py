@@ -1,0 +1,224 @@
+"""hilum doctor: what is in order on this machine and what is not, with the mend."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hilum.cli.configuring import Config, Data, configure
+from hilum.cli.connecting import Json
+from hilum.cli.telling import print_json, printable, say, styled
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hilum.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line: what was looked at, what was found, and what to do where it is not in order."""
+
+    what: str
+    found: str
+    mend: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        return not self.mend
+
+
+def run(data: Data = None, config: Config = None, json: Json = False) -> None:
+    """Look at disk, ports, clock, versions, codecs and server; exit status 1 where something is not in order."""
+    settings = configure(data, config)
+    answers = [answer for look in LOOKS for answer in _look(look, settings)]
+    if json:
+        print_json([asdict(answer) | {"ok": answer.is_ok} for answer in answers])
+    else:
+        for answer in answers:
+            say(_line(answer))
+    if not all(answer.is_ok for answer in answers):
+        raise typer.Exit(1)
+
+
+def _look(look: "Look", settings: "Settings") -> Iterator[Answer]:
+    """A look that fails is an answer too: whoever calls for a doctor wants all lines."""
+    what = look.__name__.removeprefix("look_at_").replace("_", " ")
+    try:
+        yield from look(settings)
+    except Exception as error:  # noqa: BLE001 - see above
+        yield Answer(what, f"{type(error).__name__}: {error}", "Mend what it names, then ask again.")
+
+
+def _line(answer: Answer) -> str:
+    verdict = styled("ok    ", "good") if answer.is_ok else styled("not ok", "bad")
+    mend = f" -> {printable(answer.mend)}" if answer.mend else ""
+    return f"{verdict}  {answer.what:<12}  {printable(answer.found)}{mend}"
+
+
+# --- what is looked at -------------------------------------------------------------------------------------------------------
+
+LEAST_SYNCS = 100  # appends of 128 KB made durable a second: below, a modality waits for us
+APPENDED_BYTES = 128 * 1024
+LEAST_PYTHON = (3, 11)
+LEAST_SQLITE = (3, 35, 0)  # RETURNING
+
+
+def look_at_disk(settings: "Settings") -> Iterator[Answer]:
+    """Where packs lie: what kind of disk, its room, and how fast it makes bytes durable."""
+    import shutil
+
+    from hilum.runtime.holding import list_mounts, mount_of, refuse_network_file_system
+
+    place = _existing(settings.data)
+    mount = mount_of(place, list_mounts())
+    refuse_network_file_system(place)
+    yield Answer("file system", f"{mount.file_system if mount else 'unknown'} at {place}")
+    free = shutil.disk_usage(place).free
+    mend = "" if free > settings.free_disk_bytes else "Free some space, or name another --data: nothing more is taken."
+    yield Answer("free space", f"{free / 1e9:.1f} GB, {settings.free_disk_bytes / 1e9:.1f} GB of them are kept free", mend)
+    rate = measure_syncs(place)
+    mend = "" if rate >= LEAST_SYNCS else "Put the data directory on a faster local disk (SSD)."
+    yield Answer("disk sync", f"{rate:,.0f} appends of 128 KB made durable a second", mend)
+
+
+def measure_syncs(folder: Path, seconds: float = 0.5) -> float:
+    """How often a second 128 KB are appended to a file and made durable: the limit of what one sender gets acknowledged."""
+    import os
+    import tempfile
+    import time
+
+    from hilum.stores.packs.disk import sync_durably
+
+    piece = os.urandom(APPENDED_BYTES)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        began_at, count = time.monotonic(), 0
+        while (took := time.monotonic() - began_at) < seconds or count == 0:
+            os.write(file.fileno(), piece)
+            sync_durably(file.fileno())
+            count += 1
+        return count / took
+
+
+def look_at_port(settings: "Settings") -> Iterator[Answer]:
+    """Either our server answers there, or the port is free for it."""
+    import http.client
+
+    from hilum.cli.serve import parse_address
+    from hilum.runtime.supervising import listen
+
+    host, port = parse_address(settings.http)
+    connection = http.client.HTTPConnection(host, port, timeout=3)
+    try:
+        connection.request("GET", "/ready")
+        answered = connection.getresponse()
+        yield _answer_of_server(settings.http, answered.status, answered.read())
+    except ConnectionRefusedError:
+        listen(host, port).close()
+        yield Answer("server", f"none runs at {settings.http}, and the port is free")
+    except (http.client.HTTPException, TimeoutError) as error:
+        yield Answer("server", f"{settings.http} is used by another program ({error})", "End that program, or choose another --http.")
+    finally:
+        connection.close()
+
+
+def _answer_of_server(http: str, status: int, body: bytes) -> Answer:
+    import json
+
+    try:
+        said = json.loads(body)
+        reasons = " ".join(said["reasons"])
+    except (ValueError, KeyError, TypeError):
+        return Answer("server", f"{http} is used by another program", "End that program, or choose another --http.")
+    if status == 200:
+        return Answer("server", f"answers at {http} and takes images")
+    return Answer("server", f"answers at {http}: {reasons}", "Mend what it names.")
+
+
+def look_at_clock(settings: "Settings") -> Iterator[Answer]:
+    """The clock may not have been set back behind what the ledger has seen."""
+    import datetime as time
+
+    now = time.datetime.now(time.UTC)
+    newest = _newest_move_at(settings)
+    if newest is not None and newest > now:
+        yield Answer("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC, before the newest move {newest:%Y-%m-%d %H:%M:%S}", "Set the clock (NTP).")
+    else:
+        yield Answer("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _newest_move_at(settings: "Settings") -> "datetime | None":
+    from hilum.model.identity import SYSTEM
+    from hilum.runtime.assembling import assemble
+    from hilum.stores.ledger import MoveFilter
+
+    if not settings.database and not (settings.data / "ledger.sqlite").exists():
+        return None
+    app = assemble(settings)
+    try:
+        return next((move.at for move in app.ledger.list_moves(SYSTEM, MoveFilter(), limit=1)), None)
+    finally:
+        app.close()
+
+
+def look_at_versions(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 - every look is asked alike
+    """Python and SQLite."""
+    import sqlite3
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Answer("Python", python, "" if sys.version_info >= LEAST_PYTHON else "Install Python 3.11 or newer.")
+    mend = "" if sqlite3.sqlite_version_info >= LEAST_SQLITE else "Use a Python with SQLite 3.35 or newer."
+    yield Answer("SQLite", sqlite3.sqlite_version, mend)
+
+
+CODECS = {
+    "1.2.840.10008.1.2.4.50": "JPEG baseline",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS lossless",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000 lossless",
+    "1.2.840.10008.1.2.5": "RLE lossless",
+}
+"""PS3.5 10: compressed transfer syntaxes whose decoders come with hilum; thumbnails and image quality need them."""
+
+EXTRA_CODECS = {"1.2.840.10008.1.2.4.70": "JPEG lossless"}
+"""Those whose decoder has a licence of its own: `pip install pylibjpeg-libjpeg` adds it. dcm2niix reads them without."""
+
+
+def look_at_codecs(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 - every look is asked alike
+    """What images can be made visible."""
+    for uid, name in CODECS.items():
+        yield Answer("codec", name, "" if _is_decoded(uid) else "Install the packages that hilum depends on (pylibjpeg, pyjpegls).")
+    for uid, name in EXTRA_CODECS.items():
+        yield Answer("codec", name if _is_decoded(uid) else f"{name} is not shown here; pylibjpeg-libjpeg (GPL) would add it")
+
+
+def _is_decoded(uid: str) -> bool:
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID
+
+    return bool(get_decoder(UID(uid)).is_available)
+
+
+def look_at_dcm2niix(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 - every look is asked alike
+    """The program that makes NIfTI."""
+    import subprocess
+
+    import dcm2niix
+
+    said = subprocess.run([dcm2niix.bin, "-v"], capture_output=True, text=True, timeout=20, check=False)
+    version = next((line for line in said.stdout.splitlines()[::-1] if line.startswith("v")), "")
+    yield Answer("dcm2niix", version or "says no version", "" if version else "Install the package dcm2niix again.")
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    place = folder.absolute()
+    while not place.is_dir():
+        place = place.parent
+    return place
+
+
+Look = Callable[["Settings"], Iterator[Answer]]
+LOOKS: tuple[Look, ...] = (look_at_versions, look_at_disk, look_at_port, look_at_clock, look_at_codecs, look_at_dcm2niix)
