@@ -313,7 +313,13 @@ def site(database: Database, tmp_path: Path) -> Site:
     return Site(database, tmp_path / "packs")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def site_type() -> type[Site]:
+    """For sites over another database."""
+    return Site
+
+
+@pytest.fixture(scope="session")
 def image() -> type[Image]:
     """Makes instances."""
     return Image

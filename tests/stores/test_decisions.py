@@ -1,0 +1,205 @@
+"""What a person decides: verdicts, letting held ones through, choosing by hand."""
+
+import threading
+
+import pytest
+
+from hilum.model.errors import ConflictError, InvalidError, NotFoundError
+from hilum.model.identity import SYSTEM, Role, Scope
+from hilum.model.lifecycle import Kind, Stage, Status
+from hilum.model.outcomes import Done, Hold, Matched, NewWorkitem, SeriesInput
+from hilum.stores.decisions import Verdict
+
+NINA = Scope("nina", {"admin": Role.ADMIN}, may_see_identity=True)
+
+
+@pytest.fixture
+def reviewed(site, image):
+    """A workitem that waits for a reviewer."""
+    site.save_template("t", priority=3)
+    site.deliver(image("1.2.1.1.1"))
+    workitem = site.match("t")
+    for answer in (Done("Kept."), Done("Made."), Hold("Every result waits for a reviewer.")):
+        site.ledger.finish(SYSTEM, site.claim(Kind.WORKITEM), answer)
+    return site.catalogue.find_workitem(SYSTEM, workitem.id)
+
+
+def _place(item):
+    return item.stage, item.status
+
+
+def test_an_accepted_result_goes_on_to_delivering(site, reviewed):
+    moved = site.decisions.review(NINA, reviewed.id, Verdict("accept", "Looks well.", ratings={"noise": 2}))
+    assert (_place(moved), moved.why) == ((Stage.DELIVERING, Status.READY), "Accepted by nina: Looks well.")
+    (review,) = site.catalogue.reviews(SYSTEM, reviewed.id)
+    assert (review.verdict, review.who, review.ratings) == ("accept", "nina", {"noise": 2})
+
+
+def test_a_rejected_result_goes_nowhere_and_a_rejection_needs_a_reason(site, reviewed):
+    with pytest.raises(InvalidError, match="A rejection needs a reason"):
+        site.decisions.review(NINA, reviewed.id, Verdict("reject"))
+    moved = site.decisions.review(NINA, reviewed.id, Verdict("reject", "Motion."))
+    assert (_place(moved), moved.why) == ((Stage.REVIEWING, Status.REFUSED), "Rejected by nina: Motion.")
+
+
+def test_a_rerun_cancels_the_result_and_makes_one_that_supersedes_it(site, reviewed):
+    site.clock.advance(seconds=1)
+    assert site.decisions.review(NINA, reviewed.id, Verdict("rerun")).status is Status.CANCELLED
+    newest = site.catalogue.list_workitems(SYSTEM, study_id=reviewed.study_id)[-1]
+    assert (newest.supersedes, newest.inputs, newest.template) == (reviewed.id, reviewed.inputs, "t")
+    assert (_place(newest.item), newest.item.priority) == ((Stage.DEIDENTIFYING, Status.READY), 3)
+
+
+@pytest.mark.parametrize("verdict", [Verdict("perhaps"), Verdict("rerun", template="unknown")])
+def test_a_verdict_that_cannot_be_followed_leaves_nothing(site, reviewed, verdict):
+    with pytest.raises((InvalidError, NotFoundError)):
+        site.decisions.review(NINA, reviewed.id, verdict)
+    assert site.catalogue.reviews(SYSTEM, reviewed.id) == []
+    assert site.catalogue.find_workitem(SYSTEM, reviewed.id) == reviewed
+
+
+def test_a_verdict_needs_a_workitem_that_waits_for_it(site, reviewed):
+    site.decisions.review(NINA, reviewed.id, Verdict("accept"))
+    with pytest.raises(ConflictError, match="stands at delivering / ready, not before a reviewer"):
+        site.decisions.review(NINA, reviewed.id, Verdict("accept"))
+
+
+def test_retry_is_no_verdict(site, reviewed):
+    with pytest.raises(ConflictError, match="waits for a reviewer's verdict"):
+        site.decisions.retry(NINA, reviewed.id)
+
+
+def test_of_two_reviewers_one_decides(site, reviewed):
+    together, answers = threading.Barrier(2), []
+
+    def decide(verdict):
+        together.wait()
+        try:
+            site.decisions.review(NINA, reviewed.id, verdict)
+            answers.append("followed")
+        except ConflictError:
+            answers.append("too late")
+
+    threads = [threading.Thread(target=decide, args=(verdict,)) for verdict in (Verdict("accept"), Verdict("reject", "Motion."))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["followed", "too late"]
+    assert len(site.catalogue.reviews(SYSTEM, reviewed.id)) == 1
+
+
+# --- held ones -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(site, image):
+    """A study that is held because its only workitem is."""
+    site.save_template("t")
+    site.deliver(image("1.2.1.1.1"))
+    site.advance_study("matching")
+    study, (series,) = site.study(), site.catalogue.list_series(SYSTEM, site.study().id)
+    new = NewWorkitem("t", 1, (SeriesInput(series.id, ""),), "Slice 17 is missing.")
+    site.ledger.finish(SYSTEM, site.claim(), Hold("Slice 17 is missing.", (Matched(study.id, 1, (), (new,), ()),)))
+    return site.catalogue.list_workitems(SYSTEM, study_id=study.id)[0]
+
+
+def test_letting_a_held_workitem_through_releases_its_study(site, held):
+    site.decisions.retry(NINA, held.id, "It is good enough.")
+    assert _place(site.ledger.find(SYSTEM, held.id)) == (Stage.DEIDENTIFYING, Status.READY)
+    study = site.study().item
+    assert (_place(study), study.why) == ((Stage.MATCHING, Status.FINISHED), "It is good enough.")
+
+
+def test_a_person_and_late_instances_at_the_same_time_do_not_wait_for_each_other_for_ever(site, held, image):
+    """A retry goes from the workitem to its study, late instances from the study to its workitems."""
+    from hilum.model.outcomes import StudiesTouched
+
+    intake = site.start()
+    site.put(intake, image("1.2.1.1.2"))
+    site.intakes.complete(SYSTEM, intake.id)
+    site.register(intake)
+    item, troubles, together = site.claim(Kind.INTAKE), [], threading.Barrier(2)
+
+    def at_once(act):
+        together.wait()
+        try:
+            act()
+        except ConflictError:
+            pass  # the workitem was superseded first
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the test shows it
+            troubles.append(trouble)
+
+    acts = (
+        lambda: site.decisions.retry(NINA, held.id),
+        lambda: site.ledger.finish(SYSTEM, item, Done("Imported.", (StudiesTouched(intake.id),))),
+    )
+    threads = [threading.Thread(target=at_once, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    assert site.study().revision == 2
+    assert site.ledger.find(SYSTEM, held.id).status is Status.CANCELLED
+
+
+def test_what_was_cancelled_is_not_retried_nor_sent_back(site, held):
+    site.decisions.cancel(NINA, held.id)
+    for decide in (lambda: site.decisions.retry(NINA, held.id), lambda: site.decisions.send_back(NINA, held.id, Stage.DEIDENTIFYING)):
+        with pytest.raises(ConflictError, match="stands at deidentifying / cancelled"):
+            decide()
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unmatched(site, image):
+    """Two series of one study, which no template matched."""
+    site.save_template("whole", priority=2)
+    site.save_template("single", unit="series")
+    site.deliver(image("1.2.1.1.1"), image("1.2.1.2.1", series="1.2.1.2"))
+    site.advance_study("matching")
+    study = site.study()
+    site.ledger.finish(SYSTEM, site.claim(), Hold("No template matches.", (Matched(study.id, 1, (), (), ()),)))
+    return [series.id for series in site.catalogue.list_series(SYSTEM, study.id)]
+
+
+@pytest.mark.parametrize(("template", "number"), [("whole", 1), ("single", 2)])
+def test_chosen_series_are_sent_by_study_or_by_series_as_the_template_says(site, unmatched, template, number):
+    sent = site.decisions.assign(NINA, unmatched, template)
+    assert (list(sent), len(set(sent.values()))) == (unmatched, number)
+    assert _place(site.study().item) == (Stage.MATCHING, Status.FINISHED)
+
+
+def test_a_series_that_is_being_processed_is_not_sent_again(site, unmatched):
+    site.decisions.assign(NINA, unmatched[:1], "single")
+    with pytest.raises(ConflictError, match="is being processed by workitem"):
+        site.decisions.assign(NINA, unmatched, "whole")
+    assert len(site.catalogue.list_workitems(SYSTEM, study_id=site.study().id)) == 1
+
+
+def test_of_two_who_choose_for_the_same_series_one_is_told_that_it_is_taken(site, unmatched):
+    together, answers = threading.Barrier(2), []
+
+    def choose():
+        together.wait()
+        try:
+            answers.append(len(site.decisions.assign(NINA, unmatched, "whole")))
+        except ConflictError:
+            answers.append(0)
+
+    threads = [threading.Thread(target=choose) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [0, 2]
+
+
+def test_an_unknown_series_or_template_sends_nothing(site, unmatched):
+    for series, template in (([*unmatched, "nobody"], "whole"), (unmatched, "nothing")):
+        with pytest.raises(NotFoundError):
+            site.decisions.assign(NINA, series, template)
+    assert site.catalogue.list_workitems(SYSTEM, study_id=site.study().id) == []
