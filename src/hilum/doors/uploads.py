@@ -14,6 +14,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,7 @@ HEAD_BYTES = 1 << 16  # as many first bytes as are looked at for the SOP Instanc
 _SHORT_HEAD = 2048  # where it stands in nearly every object
 _SOP_INSTANCE_UID = Wanted("SOPInstanceUID")
 _FLAGS_AT, _HAS_DESCRIPTOR = 6, 1 << 3  # APPNOTE 4.3.7, 4.4.4: bit 3 of the general purpose flags
+DIGEST_THREADS = 2
 _SPOOL_SECONDS = 600.0
 _UNUSABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -149,6 +151,7 @@ class UploadDoor:
         self._clock = clock
         self._ticks = ticks
         self._spools_until = 0.0
+        self._digests = ThreadPoolExecutor(DIGEST_THREADS, "hilum-digests")
 
     def keep_all(self, bodies: Sequence[WholeBody]) -> list[ReceivedFile | HilumError]:
         """Keep whole bodies that are no archives, all with one sync; durable on return.
@@ -219,6 +222,10 @@ class UploadDoor:
     def read_spool(self, spool: BinaryIO, members: "_Members") -> ArchiveSummary:
         return read_spooled(spool, self._limits, members, self._scratch)
 
+    def digesting(self, digest: "hashlib._Hash", chunk: Bytes) -> Future[None]:
+        """Add a chunk to a digest, in another thread."""
+        return self._digests.submit(digest.update, chunk)
+
     def spool_for_a_while(self) -> None:
         """Keep archives on disk beside reading them: one that needs it is about to be sent again."""
         self._spools_until = self._ticks() + _SPOOL_SECONDS
@@ -258,7 +265,8 @@ class ReceivingArchive:
         self._reader: ZipReader | None = door.read_stream(_Members(self._batch, self._note))
 
     def write(self, chunk: Bytes) -> None:
-        self._hash.update(chunk)
+        # The archive's own digest costs as much as all that is done with its files: another core may have it.
+        digesting = self._door.digesting(self._hash, chunk)
         self._size += len(chunk)
         try:
             self._keep_beside(chunk)
@@ -269,6 +277,8 @@ class ReceivingArchive:
         except BaseException:
             self.abandon()
             raise
+        finally:
+            digesting.result()
 
     def check(self, expected_sha256: bytes | None) -> ReceivedFile:
         digest = self._hash.digest()
