@@ -83,6 +83,16 @@ def test_a_study_tells_its_way_from_door_to_delivery(served: Gateway) -> None:
     assert re.search(r'href="/api/v1/artifacts/[0-9a-f-]{36}/content"[^>]*>brain_ms\.pdf', page)
 
 
+def test_the_thumbnail_of_a_series_is_a_picture(served: Gateway) -> None:
+    page = page_of(served, f"/studies/{study_id(served, 'PHANTOM-1')}")
+    (first, *_) = re.findall(r'src="(/series/[^"]+)"', page)
+
+    response = served.pages.get(first)
+
+    assert response.headers["content-type"] == "image/png"
+    assert response.content.startswith(b"\x89PNG")
+
+
 def test_a_held_study_says_why_and_what_to_do(served: Gateway) -> None:
     page = page_of(served, f"/studies/{study_id(served, 'PHANTOM-2')}")
     (workitem,) = served.app.catalogue.list_workitems(SYSTEM, study_id=study_id(served, "PHANTOM-2"))
@@ -166,7 +176,7 @@ def test_an_address_that_names_no_page_is_refused(served: Gateway) -> None:
 
 
 def test_styles_are_served_and_name_no_other_server(served: Gateway) -> None:
-    for name in ("tokens.css", "pages.css", "icon.svg"):
+    for name in ("tokens.css", "pages.css", "icon.svg", "no-image.svg"):
         response = served.pages.get(f"/static/{name}")
         assert response.status_code == 200
         assert not re.search(r"https?://(?!www\.w3\.org)", response.text)

@@ -2,7 +2,7 @@
 
     api.router.routes.extend(routes(application, scope_of))
 
-`/studies` lists, `/studies/{id}` tells one study's way from door to delivery. The API's own addresses serve thumbnails and results.
+`/studies` lists, `/studies/{id}` tells one study's way from door to delivery. The API's own addresses serve results.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from hilum.runtime.assembling import Application
 from hilum.web.rendering import render
 from hilum.web.studies import show_studies
 from hilum.web.study import show_study
+from hilum.web.thumbnail import show_thumbnail
 
 ScopeOf = Callable[[Request], Scope]
 """Who asks; a HilumError of kind "unauthenticated" where nobody is known. May block: pages run in threads."""
@@ -41,6 +42,7 @@ def routes(app: Application, scope_of: ScopeOf) -> list[BaseRoute]:
         PageRoute("/", _page(_to_studies, app, scope_of), name="home page"),
         PageRoute("/studies", _page(show_studies, app, scope_of), name="studies page"),
         PageRoute("/studies/{study}", _page(show_study, app, scope_of), name="study page"),
+        PageRoute("/series/{series}/thumbnail.png", _page(show_thumbnail, app, scope_of), name="thumbnail"),
         Mount("/static", StaticFiles(packages=[("hilum.web", "static")]), name="static"),
     ]
 

@@ -103,8 +103,9 @@ def show_study(app: Application, scope: Scope, request: Request) -> Response:
 
 def _title(scope: Scope, study: Study, series: Sequence[Series]) -> str:
     who = study.patient_id if scope.may_see_identity else ""
-    modalities = ", ".join(sorted({one.modality for one in series if one.modality}))
-    what = " ".join(part for part in (modalities, study.description) if part)
+    modalities = sorted({one.modality for one in series if one.modality})
+    is_said = study.description.split(" ")[0] in modalities  # "MR BRAIN" needs no second MR
+    what = study.description if is_said else " ".join(part for part in (", ".join(modalities), study.description) if part)
     return ", ".join(part for part in (who, what) if part) or "Study"
 
 

@@ -28,8 +28,17 @@ class EntryKind(StrEnum):
 
 
 ENDS_BADLY = {"fail": EntryKind.FAILED, "refuse": EntryKind.REFUSED}
-DECIDED_VERBS = frozenset({"retry", "accept", "reject", "release", "send-back", "cancel", "reopen", "supersede"})
-"""Moves that nobody's work made: a person, or what arrived later."""
+DECIDED_VERBS = {
+    "retry": "let go on",
+    "accept": "accepted",
+    "reject": "rejected",
+    "release": "released",
+    "send-back": "sent back",
+    "cancel": "cancelled",
+    "reopen": "reopened",
+    "supersede": "superseded",
+}
+"""Moves that no work made, but a person or what arrived later, as they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def _entries(move: Move, after: Move | None, now: datetime) -> Iterator[Entry]:
     if move.verb == "create" and move.kind is Kind.STUDY:
         yield Entry(EntryKind.ARRIVED, str(Stage.IMPORTING), move.at, move.at, move.why)
     if move.verb in DECIDED_VERBS:
-        yield Entry(EntryKind.DECIDED, move.verb, move.at, move.at, move.why)
+        yield Entry(EntryKind.DECIDED, DECIDED_VERBS[move.verb], move.at, move.at, move.why)
     entry = _meantime(move, after)
     if entry is not None and _is_told(entry, move, after, now):
         yield entry
