@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hilum.cli.connecting import DEFAULT_SERVER
 from hilum.cli.telling import printable, say, styled
 from hilum.model.errors import HilumError
 
 if TYPE_CHECKING:
-    from hilum.runtime.private_server import PrivateServer
     from hilum_sdk import Hilum
     from hilum_sdk.models import Upload
 
@@ -60,14 +60,15 @@ def run(out: Out = None, keep: Keep = False) -> None:
             guest.upload_id = sent.id
         _follow(hilum, guests)
         say()
-        _conclude(hilum, guests, place, server)
+        _conclude(hilum, guests, place)
         say()
         say(styled(f"Both are as they should be, after {time.monotonic() - began_at:.0f} s.", "bold"))
         if keep:
-            _stay(server, place)
+            _tell_pages(guests, server.url, place)
+            _stay()
     if not keep:
-        say(f"To look at the pages: hilum serve --data {place / 'data'}, then open http://127.0.0.1:8080/studies")
-        say(_how_to_sign_in(place))
+        say(f"To look at their pages: hilum serve --data {place / 'data'}")
+        _tell_pages(guests, DEFAULT_SERVER, place)
 
 
 def _make_guests(place: Path) -> list[Guest]:
@@ -142,7 +143,7 @@ def _line(move: dict[str, Any]) -> str:
 # --- at the end --------------------------------------------------------------------------------------------------------------
 
 
-def _conclude(hilum: "Hilum", guests: Sequence[Guest], place: Path, server: "PrivateServer") -> None:
+def _conclude(hilum: "Hilum", guests: Sequence[Guest], place: Path) -> None:
     whole, short = guests
     for line in _results(hilum, _expect(whole, "succeeded"), place / "results"):
         say(line)
@@ -151,9 +152,6 @@ def _conclude(hilum: "Hilum", guests: Sequence[Guest], place: Path, server: "Pri
     if f"lice {MISSING_SLICE} is missing" not in sentence:
         raise HilumError(f"The short study is held for another reason: {sentence}", "This is a bug: tell the authors.")
     say(f"{styled('held', 'held')}       short: {printable(sentence)}")
-    for guest in guests:
-        for study in guest.upload.studies if guest.upload else []:
-            say(f"{'page':<10} {guest.label}: {server.url}/studies/{study.id}")
 
 
 def _expect(guest: Guest, outcome: str) -> "Upload":
@@ -175,17 +173,18 @@ def _results(hilum: "Hilum", upload: "Upload", folder: Path) -> Iterator[str]:
         yield styled(f"           {path.name:<24} {path.stat().st_size:>10,} bytes", "dim")
 
 
-def _stay(server: "PrivateServer", place: Path) -> None:
-    say()
-    say(f"The pages: {server.url}/studies")
-    say(_how_to_sign_in(place))
+def _tell_pages(guests: Sequence[Guest], url: str, place: Path) -> None:
+    """Where the timelines are, and what lets one in."""
+    for guest in guests:
+        for study in guest.upload.studies if guest.upload else []:
+            say(f"  {styled(guest.label, 'bold')}  {url}/studies/{study.id}")
+    say(styled(f"Sign in with any user name, and as password the token in {place / 'data' / 'credentials'}", "dim"))
+
+
+def _stay() -> None:
     say("The server runs until Ctrl-C.")
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
         say("Stopping ...")
-
-
-def _how_to_sign_in(place: Path) -> str:
-    return f"Sign in with any user name, and as password the token in {place / 'data' / 'credentials'}"

@@ -102,7 +102,7 @@ def _data_directory(data: Path | None) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="hilum-process-"))
     try:
         yield place
-    except Exception:
+    except BaseException:  # Ctrl-C too
         note(f"Everything is kept: `hilum serve --data {place}` shows where it stands.")
         raise
     shutil.rmtree(place)
