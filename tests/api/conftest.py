@@ -98,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def run_site(folder: Path, **options: Any) -> Iterator[Site]:
     """A site over `folder`, for as long as the generator lives."""
-    settings = Settings(data=folder, admin_token=ADMIN, free_disk_bytes=0, **options)
+    settings = Settings(**{"data": folder, "admin_token": ADMIN, "free_disk_bytes": 0, **options})
     app = assemble(settings)
     upgrade(app.database)
     ship(app)

@@ -140,29 +140,35 @@ def numbered(image: bytes, number: int) -> bytes:
 
 def test_40_a_killed_web_process_keeps_every_acknowledged_image(tmp_path, image):
     """kill -9 at random moments while four senders are at it; the long version is in bench/."""
-    with PrivateServer(tmp_path / "data", ["--workers", "1"]) as server:
-        with httpx.Client(base_url=f"{server.url}/api/v1", headers={"authorization": f"Bearer {server.token}"}, timeout=30) as client:
-            upload = client.post("/uploads", json={"project": "admin"}).json()["id"]
-            senders = Senders(server.url, server.token, upload, image)
-            try:
-                for _ in range(3):
-                    before = len(senders.acknowledged)
-                    wait_until(lambda before=before: len(senders.acknowledged) > before + 20)
-                    time.sleep(random.uniform(0, 0.2))
-                    os.kill(web_process(), signal.SIGKILL)
-                before = len(senders.acknowledged)
-                wait_until(lambda: len(senders.acknowledged) > before + 20)
-            finally:
-                senders.stop()
-            assert client.post(f"/uploads/{upload}/complete", json={}).status_code == 202
-            wait_until(lambda: client.get(f"/uploads/{upload}").json()["step"] not in ("Uploading", "Importing"))
-            found = client.get(f"/uploads/{upload}").json()
-            assert found["studies"][0]["number_of_instances"] == found["counts"]["imported"] >= len(senders.acknowledged)
-            assert found["counts"]["set_aside"] == found["counts"]["conflicts"] == 0
-            # What is held in the project is not wanted again: each acknowledged image is there, bit-equal.
-            offered = [{"name": name, "size": len(image), "sha256": sha256} for name, sha256 in senders.acknowledged.items()]
-            another = client.post("/uploads", json={"project": "admin"}).json()["id"]
-            assert client.post(f"/uploads/{another}/offer", json={"files": offered}).json() == {"wanted": []}
+    with PrivateServer(tmp_path / "data", ["--workers", "1"]) as server, client_of(server) as client:
+        upload = client.post("/uploads", json={"project": "admin"}).json()["id"]
+        senders = Senders(server.url, server.token, upload, image)
+        try:
+            for _ in range(3):
+                wait_for_more(senders)
+                time.sleep(random.uniform(0, 0.2))
+                os.kill(web_process(), signal.SIGKILL)
+            wait_for_more(senders)
+        finally:
+            senders.stop()
+        assert client.post(f"/uploads/{upload}/complete", json={}).status_code == 202
+        wait_until(lambda: client.get(f"/uploads/{upload}").json()["step"] not in ("Uploading", "Importing"))
+        found = client.get(f"/uploads/{upload}").json()
+        assert found["studies"][0]["number_of_instances"] == found["counts"]["imported"] >= len(senders.acknowledged)
+        assert found["counts"]["set_aside"] == found["counts"]["conflicts"] == 0
+        # What is held in the project is not wanted again: each acknowledged image is there, bit-equal.
+        offered = [{"name": name, "size": len(image), "sha256": sha256} for name, sha256 in senders.acknowledged.items()]
+        another = client.post("/uploads", json={"project": "admin"}).json()["id"]
+        assert client.post(f"/uploads/{another}/offer", json={"files": offered}).json() == {"wanted": []}
+
+
+def client_of(server: PrivateServer) -> httpx.Client:
+    return httpx.Client(base_url=f"{server.url}/api/v1", headers={"authorization": f"Bearer {server.token}"}, timeout=30)
+
+
+def wait_for_more(senders: Senders) -> None:
+    before = len(senders.acknowledged)
+    wait_until(lambda: len(senders.acknowledged) > before + 20)
 
 
 def web_process() -> int:

@@ -46,7 +46,7 @@ def held(site, uploading, shared_data: Path) -> dict[str, str]:
     client = upload.client
     workitems = client.get(f"/workitems?study={study}").json()["items"]
     done = next(one for one in workitems if one["status"] == "finished")
-    aside = [one for one in client.get("/set-aside").json()["items"] if one["upload"] == upload.id]
+    aside = client.get(f"/set-aside?project={project}").json()["items"]
     assert aside[0]["state"] == MemberState.SET_ASIDE
     return {
         "name": project,

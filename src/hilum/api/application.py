@@ -34,6 +34,7 @@ from hilum.api.bodies import Memory
 from hilum.api.calling import Authenticator
 from hilum.api.deliveries import Deliveries
 from hilum.api.metrics import Metrics
+from hilum.api.pages import page_routes
 from hilum.api.problems import handle_errors, problem_of_bug
 from hilum.api.routing import PREFIX
 from hilum.api.upload_files import DRAINED_BYTES, ArchiveRoute, FileRoute, Intake, UploadRoute
@@ -41,7 +42,6 @@ from hilum.doors.uploads import Pool, UploadDoor
 from hilum.doors.zips import ArchiveLimits
 from hilum.runtime.assembling import Application
 from hilum.runtime.settings import Settings
-from hilum.stores.replies import Replies
 
 _LOG = logging.getLogger("hilum.access")
 
@@ -72,7 +72,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
         received: the pool that uploads are kept in; the caller's to close.
     """
     api = FastAPI(title="Hilum", version=__version__, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None)
-    replies, watched = Replies(app.database, app.clock), Metrics(app.catalogue)
+    watched = Metrics(app.catalogue)
     door = UploadDoor(received, limits=archive_limits(app.settings), scratch=app.settings.scratch, clock=app.clock)
     intake = Intake(
         app=app,
@@ -80,13 +80,11 @@ def make_api(app: Application, received: Pool) -> FastAPI:
         deliveries=Deliveries(app.intakes),
         memory=Memory(BODIES_IN_MEMORY * app.settings.buffer_bytes),
         metrics=watched,
-        replies=replies,
         batches=Batches(door.keep_all, ThreadPoolExecutor(AT_ONCE, "hilum-bodies")),
         threads=ThreadPoolExecutor(STREAM_THREADS, "hilum-streams"),
     )
     api.state.application = app
     api.state.authenticator = Authenticator(app)
-    api.state.replies = replies
     api.state.metrics = watched
     api.state.intake = intake
     api.state.is_stopping = False
@@ -94,6 +92,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     api.router.routes[:0] = [FileRoute(intake).route(), ArchiveRoute(intake).route()]
     for noun in NOUNS:
         api.router.routes.extend(noun.router.routes)
+    api.router.routes.extend(page_routes(app, api.state.authenticator))
     handle_errors(api)
     api.add_middleware(Surroundings, metrics=watched)
     _describe_uploads(api)

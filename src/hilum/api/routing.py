@@ -14,7 +14,8 @@ from starlette.types import Message
 from hilum.api.calling import Needs, caller_of
 from hilum.api.problems import TooLargeError
 from hilum.model.identity import Right
-from hilum.stores.replies import Replies, Reply
+from hilum.runtime.assembling import Application
+from hilum.stores.replies import Reply
 
 PREFIX = "/api/v1"
 MOST_JSON_BYTES = 16 << 20  # an offer of 100,000 files
@@ -70,7 +71,7 @@ class _Change:
             return await self._once(again, caller.key, key, digest_request(request, body))
 
     async def _once(self, request: Request, who: str, key: str, digest: bytes) -> Response:
-        replies = cast(Replies, request.app.state.replies)
+        replies = cast(Application, request.app.state.application).replies
         known = await anyio.to_thread.run_sync(replies.find, who, key, digest)
         if known is not None:
             return reply_again(known)

@@ -30,7 +30,7 @@ from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
 from hilum.stores.intakes import NewIntake, SentFile
-from hilum.stores.replies import Replies, Reply
+from hilum.stores.replies import Reply
 
 PIECE = 1 << 20
 DRAINED_BYTES = 16 << 20  # what is left of a refused body: more than this is not waited for, the connection is closed
@@ -52,7 +52,6 @@ class Intake:
     deliveries: Deliveries
     memory: Memory
     metrics: Metrics
-    replies: Replies
     batches: Batches
     threads: ThreadPoolExecutor
 
@@ -183,13 +182,13 @@ class ArchiveRoute:
         key = request.headers.get("idempotency-key")
         # The body is not there yet: its announced digest stands for it.
         digest = digest_request(request, request.headers.get("content-digest", "").encode())
-        if key is not None and (known := await self._intake.in_thread(self._intake.replies.find, caller.key, key, digest)):
+        if key is not None and (known := await self._intake.in_thread(self._app.replies.find, caller.key, key, digest)):
             return reply_again(known)
         new = _asked(request)
         await self._intake.in_thread(check_asked, self._app, caller, new)
         text = await self._take(caller, request, new, body)
         if key is not None:
-            await self._intake.in_thread(self._intake.replies.keep, caller.key, key, digest, Reply(202, text))
+            await self._intake.in_thread(self._app.replies.keep, caller.key, key, digest, Reply(202, text))
         return Response(text, 202, media_type="application/json")
 
     async def _take(self, caller: Caller, request: Request, new: NewIntake, body: Body) -> str:

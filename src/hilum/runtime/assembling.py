@@ -31,6 +31,7 @@ from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
+from hilum.stores.replies import Replies
 from hilum.stores.template_shelf import TemplateShelf
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Application:
     registrar: Registrar
     templates: TemplateShelf
     decisions: Decisions
+    replies: Replies
     pack_index: PackIndex
     rebuilder: Rebuilder
     filler: Filler
@@ -83,6 +85,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         registrar=Registrar(database, clock),
         templates=TemplateShelf(database, clock),
         decisions=Decisions(database, clock, wake),
+        replies=Replies(database, clock),
         pack_index=pack_index,
         rebuilder=Rebuilder(database, clock, intakes, pack_index),
         filler=Filler(database),
