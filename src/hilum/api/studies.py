@@ -132,7 +132,7 @@ def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> Tomb
 
 @router.get("/studies/{study_id}/timeline", response_model=Listed[MoveShape])
 def show_timeline(call: Reader, study_id: str) -> Any:
-    """Every move of the study and its workitems, oldest first."""
+    """Every move of the study, the uploads that brought it and its workitems, oldest first."""
     _, why = _explain(call, study_id)
     return whole([shape_move(move) for move in why.moves])
 
@@ -160,7 +160,8 @@ def explain_study(call: Reader, study_id: str) -> WhyShape:
 def _explain(call: Call, study_id: str) -> tuple[Study, Why]:
     study = call.app.catalogue.find_study(call.scope, study_id)
     workitems = call.app.catalogue.list_workitems(call.scope, study_id=study.id)
-    moves = call.app.ledger.history(call.scope, [study.id, *(workitem.id for workitem in workitems)])
+    intake_ids = call.app.catalogue.intakes_of_study(call.scope, study.id)
+    moves = call.app.ledger.history(call.scope, [*intake_ids, study.id, *(workitem.id for workitem in workitems)])
     return study, explain_standing(study, workitems, moves)
 
 

@@ -1,5 +1,6 @@
 """processing: the template's processors, one after the other, on the de-identified inputs; their files become the results."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,16 @@ from hilum.model.templates import ProcessingStep, Template
 from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, ProducedFile, Ticket, Unusable
 
 CHUNK = 1 << 20
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._+-]{0,254}")
+MANIFEST = "manifest.json"  # what a destination calls its list of the results
 
 
 def run(item: Item, tools: Tools) -> Outcome:
     """Run every step; the results become visible with this stage's answer."""
     workitem = tools.catalogue.find_workitem(tools.scope, item.id)
     template, _ = tools.templates.find(tools.scope, workitem.template, workitem.template_version)
+    if not workitem.inputs:
+        return Hold(f"No series of the study fits {template.name}: there is nothing to process. Cancel it, or choose series by hand.")
     with _scratch(tools.scratch) as scratch:
         inputs = _lay_out(workitem, scratch / "inputs", tools)
         produced: list[ProducedFile] = []
@@ -34,22 +39,25 @@ def run(item: Item, tools: Tools) -> Outcome:
             answer = _collect(ticket, tools)
             match answer:
                 case Artifacts(files=files, provenance=provenance):
-                    _refuse_same_names(produced, files)
+                    _check_names(produced, files)
                     produced += files
                     steps.append(dict(provenance))
                 case NotYet(until=until, why=why):
                     return Defer(until, why, (TicketTaken(workitem.id, {"step": number, "reference": dict(ticket.reference)}),))
                 case Unusable(why=why):
-                    return Hold(why)
+                    return Hold(why, (TicketTaken(workitem.id, {}),))  # who lets it go on wants it begun anew
         artifacts = _keep(produced, workitem, tools)
     names = ", ".join(artifact.name for artifact in artifacts)
     made = ArtifactsMade(item.id, tuple(artifacts), {"processing": steps, "template": template.name, "notice": template.notice})
     return Done(f"Made {len(artifacts)} results: {names}.", (made,))
 
 
-def _refuse_same_names(before: Sequence[ProducedFile], files: Sequence[ProducedFile]) -> None:
+def _check_names(before: Sequence[ProducedFile], files: Sequence[ProducedFile]) -> None:
+    """A result's name becomes a file's at destinations: it stands for itself, without a folder, and once."""
     names = {file.name for file in before}
     for file in files:
+        if not SAFE_NAME.fullmatch(file.name) or file.name == MANIFEST:
+            raise InvalidError(f"A result cannot be called {file.name!r}.", "Mend the processor.")
         if file.name in names:
             raise InvalidError(f"Two steps make a file {file.name}.", "Take one of them out of the template.")
         names.add(file.name)

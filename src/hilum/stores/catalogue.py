@@ -138,6 +138,17 @@ class Catalogue:
         with self.database.reading() as connection:
             return _studies(connection, query)
 
+    def intakes_of_study(self, scope: Scope, study_id: str) -> list[str]:
+        """The ids of the intakes that touched a study, oldest first."""
+        query = (
+            select(intakes.c.id)
+            .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
+            .where(intake_studies.c.study_id == study_id, in_scope(scope, intakes.c.project_id))
+            .order_by(intakes.c.started_at)
+        )
+        with self.database.reading() as connection:
+            return list(connection.scalars(query))
+
     def requests(self, scope: Scope, study_id: str) -> list[Request]:
         """What intakes ask of a study, oldest first."""
         query = (

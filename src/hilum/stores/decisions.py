@@ -14,8 +14,8 @@ from hilum.model.outcomes import NewWorkitem, SeriesInput
 from hilum.stores.catalogue import STUDY_ROWS, WORKITEM_ROWS
 from hilum.stores.changes import Context, make_workitem, release_study
 from hilum.stores.database import Database
-from hilum.stores.moving import lock_item, move_item
-from hilum.stores.schema import reviews, series, studies, templates, workitems
+from hilum.stores.moving import ITEM_ROWS, item_of, lock_item, move_item
+from hilum.stores.schema import items, reviews, series, studies, templates, workitems
 from hilum.stores.scoping import in_scope, require
 
 
@@ -38,15 +38,22 @@ class Decisions:
         self._wake = wake
 
     def retry(self, scope: Scope, item_id: str, reason: str = "") -> Item:
-        """Let a held, failed or deferred item go on at its stage. A workitem held for findings goes on in spite of them."""
+        """Let a held, failed or deferred item go on at its stage. A workitem held for findings goes on in spite of them.
+
+        A study that is held because of its workitems lets all of these go on.
+        """
         with self.database.writing() as connection:
             item = lock_item(connection, scope, item_id)
             require(scope, Right.OPERATE, item.project)
             _refuse_verdict_by_retry(item)
             why = reason or f"{scope.who} lets it go on."
-            moved = move_item(connection, item, "retry", scope.who, why, self._clock())
+            context = Context(connection, self._clock(), scope)
+            blocking = _blocking_workitems(context, item)
+            for workitem in blocking:
+                move_item(connection, workitem, "retry", scope.who, why, context.now)
+            moved = move_item(connection, item, "release" if blocking else "retry", scope.who, why, context.now)
             if item.kind is Kind.WORKITEM and item.status is Status.HELD:
-                release_study(Context(connection, self._clock(), scope), item_id, why)
+                release_study(context, item_id, why)
         self._wake()
         return moved
 
@@ -135,6 +142,16 @@ def _refuse_verdict_by_retry(item: Item) -> None:
         raise ConflictError(
             "It waits for a reviewer's verdict.", "Accept, reject or rerun it: `hilum review`, or POST /workitems/{id}/review."
         )
+
+
+def _blocking_workitems(context: Context, item: Item) -> list[Item]:
+    """The held workitems because of which a study is held; none for any other item."""
+    if (item.kind, item.stage, item.status) != (Kind.STUDY, Stage.MATCHING, Status.HELD):
+        return []
+    held = ITEM_ROWS.join(workitems, workitems.c.id == items.c.id).where(
+        workitems.c.study_id == item.id, items.c.stage == Stage.DEIDENTIFYING, items.c.status == Status.HELD
+    )
+    return [item_of(row) for row in context.connection.execute(held)]
 
 
 def _run_again(context: Context, workitem_id: str, template: str) -> None:

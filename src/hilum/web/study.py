@@ -119,11 +119,12 @@ def _counted(workitems: Sequence[Workitem]) -> str:
 
 
 def _tell(app: Application, scope: Scope, study: Study, workitems: Sequence[Workitem], now: datetime) -> Told:
-    moves = app.ledger.history(scope, [study.id, *(workitem.id for workitem in workitems)])
+    intake_ids = app.catalogue.intakes_of_study(scope, study.id)
+    moves = app.ledger.history(scope, [*intake_ids, study.id, *(workitem.id for workitem in workitems)])
     of_item: dict[str, list[Move]] = {}
     for move in moves:
         of_item.setdefault(move.item_id, []).append(move)
-    own = of_item.get(study.id, [])
+    own = [move for move in moves if move.item_id == study.id or move.item_id in intake_ids]
     lines = [_line(app, scope, workitem, tell(of_item.get(workitem.id, []), now)) for workitem in workitems]
     first = _first_delivered(of_item, [workitem.id for workitem in workitems])
     shares = share_out([own, *(of_item.get(workitem_id, []) for workitem_id in first)], now)
