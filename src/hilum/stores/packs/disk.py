@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.model.errors import ConflictError, HilumError, StorageError, StorageFullError
+from hilum.stores.packs.syncing import AHEAD_BYTES
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -46,12 +47,14 @@ class Disk:
         watermark: bytes that are left free for the ledger and for people.
         sync: makes a file durable.
         free_bytes: tells the room.
+        ahead_bytes: so much of a long delivery is written before the disk begins to work on it.
     """
 
     folder: Path
     watermark: int = 0
     sync: Callable[[int], None] = sync_durably
     free_bytes: Callable[[Path], int] = count_free_bytes
+    ahead_bytes: int = AHEAD_BYTES
 
     def require_space(self, wanted: int) -> None:
         """Return where `wanted` more bytes leave the watermark free.

@@ -11,6 +11,7 @@ from hilum.model.members import MemberNote, StoredMember
 from hilum.stores.packs.disk import Disk, is_full, lock, refusal, sync_folder, write_fully
 from hilum.stores.packs.grouping import GroupCommit, Round
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, commit_name, encode_header, member_name, padding
+from hilum.stores.packs.syncing import Syncing
 
 
 class Use(Enum):
@@ -59,6 +60,7 @@ class OpenPack:
         self._size = 0  # of the member being written
         self._syncs: GroupCommit[Appended, IndexRound] = GroupCommit(self._sync, lambda error: refusal(error, self.pack_id))
         self._fd = _create(path)
+        self._syncing = Syncing(lambda: disk.sync(self._fd), disk.ahead_bytes)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Append to the member being written; its header's place stays empty until `fill_in`.
@@ -76,6 +78,7 @@ class OpenPack:
             self._give_up(error)
             raise refusal(error, self.pack_id) from error
         self._size += len(chunk)
+        self._syncing.note(len(chunk))
 
     def fill_in(self, note: MemberNote, sha256: bytes, *, is_commit: bool = False) -> StoredMember:
         """Write the header of the member being written: it stands now, though it may not be durable.
@@ -131,17 +134,17 @@ class OpenPack:
         """
         # All members were durable before, so whoever reads these blocks knows that no member before them is half there.
         write_fully(self._fd, END_OF_ARCHIVE, self.end)
-        self._disk.sync(self._fd)
+        self._syncing.sync()
         return self.end + len(END_OF_ARCHIVE)
 
     def close(self) -> None:
         """Let the file and its lock go."""
-        os.close(self._fd)
+        self._syncing.close(lambda: os.close(self._fd))
 
     def _sync(self, appended: list[Appended]) -> IndexRound:
         self._require_sound()
         try:
-            self._disk.sync(self._fd)
+            self._syncing.sync()
         except BaseException:
             # fsync(2): after an error the pages count as clean, so that a second call may succeed falsely. Never again on this file.
             self.has_failed = True

@@ -18,6 +18,7 @@ from hilum.stores.packs.grouping import GroupCommit
 from hilum.stores.packs.leasing import Lease, OpenPacks
 from hilum.stores.packs.open_pack import OpenPack, SyncRound, Use
 from hilum.stores.packs.recovering import recover
+from hilum.stores.packs.syncing import AHEAD_BYTES
 from hilum.stores.packs.writing import Batch, MemberWriter, require_digest
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class PackPool:
         new_id: makes the UUIDs of packs and batches.
         sync: makes a file durable.
         free_bytes: tells the room in a folder.
+        ahead_bytes: after so many bytes of a long delivery the disk begins to work, while the rest still arrives.
     """
 
     def __init__(
@@ -61,8 +63,9 @@ class PackPool:
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         sync: Callable[[int], None] = sync_durably,
         free_bytes: Callable[[Path], int] = count_free_bytes,
+        ahead_bytes: int = AHEAD_BYTES,
     ) -> None:
-        self._disk = Disk(folder, free_bytes_watermark, sync, free_bytes)
+        self._disk = Disk(folder, free_bytes_watermark, sync, free_bytes, ahead_bytes)
         self._kind = kind
         self._index = index
         self._on_opened = on_opened
