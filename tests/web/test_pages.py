@@ -76,7 +76,8 @@ def test_a_study_tells_its_way_from_door_to_delivery(served: Gateway) -> None:
     page = page_of(served, f"/studies/{study_id(served, 'PHANTOM-1')}")
 
     stages = re.findall(r'<span class="stage">(\w+)</span>', page)
-    assert stages == ["importing", "gathering", "checking", "matching", "deidentifying", "processing", "reviewing", "delivering"]
+    to_matching = ["receiving", "importing", "gathering", "checking", "matching"]
+    assert stages == [*to_matching, "deidentifying", "processing", "reviewing", "delivering"]
     assert "Matched to brain_ms." in page
     assert "Found T1, FLAIR." in page
     assert page.count("/thumbnail.png") == 2

@@ -124,7 +124,8 @@ def _tell(app: Application, scope: Scope, study: Study, workitems: Sequence[Work
     of_item: dict[str, list[Move]] = {}
     for move in moves:
         of_item.setdefault(move.item_id, []).append(move)
-    own = [move for move in moves if move.item_id == study.id or move.item_id in intake_ids]
+    # That the study came into being is what the uploads' importing tells already.
+    own = [move for move in moves if move.item_id in intake_ids or (move.item_id == study.id and move.verb != "create")]
     lines = [_line(app, scope, workitem, tell(of_item.get(workitem.id, []), now)) for workitem in workitems]
     first = _first_delivered(of_item, [workitem.id for workitem in workitems])
     shares = share_out([own, *(of_item.get(workitem_id, []) for workitem_id in first)], now)

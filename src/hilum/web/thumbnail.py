@@ -1,7 +1,9 @@
 """/series/{id}/thumbnail.png: the middle image of a series."""
 
+import sys
 import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -9,10 +11,13 @@ from starlette.responses import RedirectResponse, Response
 
 from hilum.model.identity import Scope
 from hilum.model.records import Instance
+from hilum.processors import Limits
 from hilum.runtime.assembling import Application
+from hilum.runtime.children import GuardedChildren
 from hilum.web.rendering import HEADERS
 
-MOST_BYTES = 256 << 20  # of a file that is looked at, and of its decoded frame
+MOST_BYTES = 256 << 20  # of an instance that is looked at
+LIMITS = Limits(wall_seconds=10, memory_bytes=4 << 30, output_bytes=MOST_BYTES + (8 << 20))
 MOST_AT_ONCE = threading.BoundedSemaphore(2)  # each may hold a whole decoded frame
 NONE = "/static/no-image.svg"
 
@@ -24,25 +29,23 @@ def show_thumbnail(app: Application, scope: Scope, request: Request) -> Response
     middle = instances[len(instances) // 2] if instances else None
     if middle is None or middle.stored.size > MOST_BYTES:
         return RedirectResponse(NONE)
-    from hilum.dicom.pixels import PixelError
-
-    try:
-        with MOST_AT_ONCE:
-            png = _draw(app, middle)
-    except PixelError:
+    with MOST_AT_ONCE:
+        png = _draw(app, middle)
+    if png is None:
         return RedirectResponse(NONE)
     return Response(png, media_type="image/png", headers=HEADERS | {"Cache-Control": "private, max-age=300"})
 
 
-def _draw(app: Application, instance: Instance) -> bytes:
-    from hilum.dicom.pixels import thumbnail
-
-    # In a file: the decoder reads of it what it needs, and it is never whole in memory.
-    with tempfile.NamedTemporaryFile(dir=app.settings.scratch) as file:
-        for chunk in app.vault.stream(instance.stored):
-            file.write(chunk)
-        file.flush()
-        return thumbnail(file.name, max_bytes=MOST_BYTES)
+def _draw(app: Application, instance: Instance) -> bytes | None:
+    """Drawn by a child process within limits; None where there is no picture."""
+    with tempfile.TemporaryDirectory(dir=app.settings.scratch) as folder:
+        source, png = Path(folder, "instance.dcm"), Path(folder, "thumbnail.png")
+        with source.open("wb") as file:
+            for chunk in app.vault.stream(instance.stored):
+                file.write(chunk)
+        command = [sys.executable, "-P", "-m", "hilum.web.drawing", str(source), str(png)]
+        ended = GuardedChildren().start(command, cwd=Path(folder), output=Path(folder), limits=LIMITS).wait()
+        return png.read_bytes() if ended is not None and ended.exit_status == 0 and png.is_file() else None
 
 
 def _number(instance: Instance) -> tuple[int, str]:
