@@ -8,6 +8,7 @@ can lose data.
 
 import fcntl
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import IntegrityError
 
 from hilum.model.errors import ConflictError
@@ -50,10 +52,11 @@ class Database:
     """The engine and its two kinds of transaction.
 
     Args:
-        url: `sqlite:///PATH` or `postgresql+psycopg://...`.
+        url: `sqlite:///PATH` or `postgresql://...`.
     """
 
     def __init__(self, url: str) -> None:
+        url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
@@ -89,6 +92,15 @@ class Database:
             _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
             with connection.begin():
                 yield connection
+
+    def trouble(self) -> str:
+        """Why the database does not answer, in a word; empty when it does."""
+        try:
+            with self.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return type(error).__name__
+        return ""
 
     def checkpoint(self) -> None:
         """Write the WAL back into the database file. Only housekeeping calls this."""
