@@ -7,12 +7,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.model.errors import HilumError
 from hilum.model.identity import SYSTEM
 from hilum.runtime.assembling import Application
+from hilum.runtime.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,27 +59,30 @@ def sweep_scratch(app: Application) -> None:
     """Scratch folders that a killed worker left: nothing runs as long as a day."""
     old = time.time() - 86_400
     for path in app.settings.scratch.iterdir():
-        if path.stat().st_mtime < old:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with suppress(FileNotFoundError):  # its owner has just removed it
+            if path.stat().st_mtime < old:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-CHORES = (
-    Chore("wake due items", 0.25, wake_due),
-    Chore("checkpoint", 5, checkpoint),
-    Chore("erase", 1, erase),
-    Chore("fill in attributes", 2, fill_in),
-    Chore("retire", 600, retire),
-    Chore("sweep scratch", 3600, sweep_scratch),
-)
+def chores(settings: Settings) -> tuple[Chore, ...]:
+    """All of them."""
+    return (
+        Chore("wake due items", 0.25, wake_due),
+        Chore("checkpoint", settings.checkpoint_seconds, checkpoint),
+        Chore("erase", 1, erase),
+        Chore("fill in attributes", 2, fill_in),
+        Chore("retire", 600, retire),
+        Chore("sweep scratch", 3600, sweep_scratch),
+    )
 
 
 class Housekeeping:
     """Runs the chores in a thread, in the one process that has the lock; the others stand by."""
 
-    def __init__(self, app: Application, chores: tuple[Chore, ...] = CHORES) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
-        self._chores = chores
-        self._last = {chore.name: 0.0 for chore in chores}
+        self._chores = chores(app.settings)
+        self._last = {chore.name: 0.0 for chore in self._chores}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
