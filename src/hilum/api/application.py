@@ -36,7 +36,7 @@ from hilum.api.deliveries import Deliveries
 from hilum.api.metrics import Metrics
 from hilum.api.pages import page_routes
 from hilum.api.problems import handle_errors, problem_of_bug
-from hilum.api.routing import PREFIX
+from hilum.api.routing import PREFIX, Turns
 from hilum.api.upload_files import DRAINED_BYTES, ArchiveRoute, FileRoute, Intake, UploadRoute
 from hilum.doors.uploads import Pool, UploadDoor
 from hilum.doors.zips import ArchiveLimits
@@ -85,6 +85,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     )
     api.state.application = app
     api.state.authenticator = Authenticator(app)
+    api.state.turns = Turns()
     api.state.metrics = watched
     api.state.intake = intake
     api.state.is_stopping = False
