@@ -25,7 +25,18 @@ from hilum.api.deliveries import Deliveries, OpenUpload
 from hilum.api.metrics import Metrics
 from hilum.api.progress import shape_upload
 from hilum.api.routing import PREFIX, Turns, digest_request, reply_again
-from hilum.doors.uploads import DOOR, Delivery, ReceivedFile, Receiving, ReceivingAgain, UploadDoor, WholeBody, check_name, is_archive
+from hilum.doors.uploads import (
+    DOOR,
+    Delivery,
+    ReceivedFile,
+    Receiving,
+    ReceivingAgain,
+    UploadDoor,
+    WholeBody,
+    check_dataset,
+    check_name,
+    is_archive,
+)
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
@@ -282,8 +293,9 @@ def check_asked(app: Application, caller: Caller, new: NewIntake) -> None:
     """Refuse what an upload asks for, before a byte of it is taken.
 
     Raises:
-        NotFoundError, ForbiddenError: the project. InvalidError: the report type.
+        NotFoundError, ForbiddenError: the project. InvalidError: the report type or the dataset.
     """
+    check_dataset(new.dataset)
     app.intakes.check_sender(caller.scope, new.project)
     if new.report_type:
         try:
@@ -297,10 +309,7 @@ def _asked(request: Request) -> NewIntake:
     force = query.get("force_reprocessing", "false").lower()
     if not query.get("project") or force not in ("true", "false", "1", "0"):
         raise InvalidError("The query names no project, or force_reprocessing is neither true nor false.", "Send ?project=NAME.")
-    dataset = query.get("dataset", "")
-    if len(dataset) > 64:
-        raise InvalidError("The dataset has more than 64 characters.", "Choose a shorter label.")
-    return NewIntake(query["project"], DOOR, query.get("report_type", ""), dataset, force in ("true", "1"))
+    return NewIntake(query["project"], DOOR, query.get("report_type", ""), query.get("dataset", ""), force in ("true", "1"))
 
 
 def _record(app: Application, caller: Caller, intake_id: str, file: ReceivedFile) -> None:
