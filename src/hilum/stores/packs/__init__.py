@@ -24,6 +24,7 @@ Why losing an acknowledged member takes a broken disk:
 """
 
 from hilum.stores.packs.disk import pack_path, sync_durably
+from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
 from hilum.stores.packs.recovering import Recovery, recover
@@ -47,6 +48,7 @@ __all__ = [
     "rewrite",
     "scan",
     "settle",
+    "successor",
     "sync_durably",
     "verify",
 ]

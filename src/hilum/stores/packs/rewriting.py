@@ -3,7 +3,8 @@
 The order, and what a start finds after a kill at that place:
 
 1. `rewrite` writes `<new id>.tar.rewriting`          -> `settle` removes it; the old pack is whole
-2. it makes that durable, renames it to `<new id>.tar`  -> `settle` removes it: the ledger knows the old pack; that is whole
+2. it makes that durable, renames it to `<new id>.tar`  -> `settle` removes it: the ledger knows the old pack; that is whole. Without a
+                                                         start, the next `rewrite` replaces it
 3. the caller switches the ledger to `moved` and forgets `dropped`, in one transaction
 4. `remove(old)`                                      -> `settle` removes it: the ledger knows its successor; they are gone
 
@@ -17,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hilum.model.errors import ConflictError, HilumError, StorageError
+from hilum.model.errors import HilumError, StorageError
 from hilum.model.members import StoredMember
 from hilum.stores.packs.disk import lock, pack_path, refusal, sync_durably, sync_folder, write_fully
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, encode_header, is_commit, padding, successor
@@ -63,10 +64,11 @@ class Settlement:
 def rewrite(path: Path, keep: Callable[[StoredMember], bool], *, sync: Callable[[int], None] = sync_durably) -> RewrittenPack:
     """Write a sealed pack again with the members that `keep` wants; the old one stays until `remove`.
 
-    Bytes and notes are copied as they are; members of batches stand alone from now on, as all of them were committed.
+    Bytes and notes are copied as they are; members of batches stand alone from now on, as all of them were committed. What a killed
+    rewriting left in the new one's place is replaced: the caller makes sure that the ledger does not know it.
 
     Raises:
-        ConflictError: the pack is still being written, or was rewritten and not removed.
+        ConflictError: the pack is still being written.
         StorageFullError: no room for the new one; nothing has changed.
         StorageError: the pack cannot be read to its end; nothing has changed.
     """
@@ -75,8 +77,6 @@ def rewrite(path: Path, keep: Callable[[StoredMember], bool], *, sync: Callable[
     try:
         with path.open("rb", buffering=0) as old:
             lock(old.fileno(), path)
-            if new_path.exists():
-                raise ConflictError(f"Pack {path.stem} was rewritten already.", "Restart the server: it settles which one counts.")
             rewritten = _write_half(old.fileno(), path.stem, half, keep, sync)
             half.rename(new_path)
             sync_folder(path.parent)
