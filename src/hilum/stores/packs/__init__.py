@@ -23,7 +23,7 @@ Why losing an acknowledged member takes a broken disk:
 5. Nothing is cut off that stands before something whole.
 """
 
-from hilum.stores.packs.disk import pack_path, sync_durably
+from hilum.stores.packs.disk import find_packs, pack_path, sync_durably
 from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
@@ -42,6 +42,7 @@ __all__ = [
     "ScannedMember",
     "Settlement",
     "Verification",
+    "find_packs",
     "pack_path",
     "recover",
     "remove",

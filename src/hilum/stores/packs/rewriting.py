@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hilum.model.errors import HilumError, StorageError
 from hilum.model.members import StoredMember
-from hilum.stores.packs.disk import lock, pack_path, refusal, sync_durably, sync_folder, write_fully
+from hilum.stores.packs.disk import find_packs, is_pack_id, lock, pack_path, refusal, sync_durably, sync_folder, write_fully
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, encode_header, is_commit, padding, successor
 from hilum.stores.packs.scanning import read_headers
 
@@ -100,17 +100,17 @@ def remove(folder: Path, pack_id: str) -> None:
 
 
 def settle(folder: Path, known: Collection[str]) -> Settlement:
-    """Finish or take back the rewritings that a kill interrupted; to be called at start, before anything is written.
+    """Finish or take back the rewritings that a kill interrupted; to be called at start, or by the one that rewrites.
 
     Args:
-        folder: of the packs.
+        folder: of the packs; files whose name is no UUID are left alone.
         known: ids of all packs that the ledger counts as present.
 
     Raises:
         StorageError: a file cannot be removed.
     """
-    halves = [path.name for path in folder.glob(f"*{_SUFFIX}")]
-    strangers = sorted(path.stem for path in folder.glob("*.tar") if path.stem not in known)
+    halves = [path.name for path in folder.glob(f"*{_SUFFIX}") if is_pack_id(path.name.removesuffix(_SUFFIX))]
+    strangers = [path.stem for path in find_packs(folder) if path.stem not in known]
     # Where the old pack is gone, its successor is all there is, whatever a ledger restored from an older copy says.
     takes_the_place = {successor(pack_id) for pack_id in known if pack_path(folder, pack_id).exists()}
     leftover = [pack_id for pack_id in strangers if pack_id in takes_the_place or _has_known_successor(pack_id, known)]
