@@ -8,7 +8,7 @@ from line import open_line, settings_in
 from hilum.model.identity import SYSTEM
 from hilum.runtime.assembling import assemble, open_pool
 from hilum.runtime.preparing import prepare, recover_open_packs
-from hilum.stores.packs from images import series_of
+from images import series_of
 
 KILLED = 9
 
