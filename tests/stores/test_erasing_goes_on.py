@@ -7,6 +7,7 @@ from line import open_line, settings_in
 
 from hilum.model.identity import SYSTEM
 from hilum.runtime.assembling import open_pool
+from hilum.stores.erasing import ROOM_LEFT, Eraser
 from hilum.stores.packs import pack_path, rewrite
 from images import series_of
 
@@ -69,3 +70,15 @@ def test_a_round_of_housekeeping_writes_one_pack_and_lets_a_failed_one_rest(line
     assert line.app.eraser.erase_next() == 0
     line.clock.advance(minutes=2)
     assert line.app.eraser.erase_next() == 1
+
+
+def test_a_pack_is_not_begun_where_there_is_no_room_for_what_stays_of_it(line, buried, caplog):
+    free = [0]
+    eraser = Eraser(line.app.database, line.clock, line.settings.packs, lambda _folder: free[0])
+    before = sorted(path.name for path in line.settings.packs.iterdir())
+    with caplog.at_level(logging.ERROR):
+        assert (eraser.erase_all(), eraser.erase_all()) == (0, 0)
+    assert sorted(path.name for path in line.settings.packs.iterdir()) == before
+    assert len(caplog.records) == len(buried)
+    free[0] = ROOM_LEFT + 10_000
+    assert eraser.erase_all() == 3

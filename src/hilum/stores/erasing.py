@@ -23,7 +23,7 @@ from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
-from hilum.stores.packs import RewrittenPack, pack_path, remove, rewrite, successor
+from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -44,6 +44,8 @@ from hilum.stores.schema import (
 )
 from hilum.stores.scoping import in_scope, lock_project, require
 
+ROOM_LEFT = 64 << 20  # bytes that stay free while a pack is written again: the ledger needs some too
+_MEMBER_OVERHEAD = 4096  # header and padding of a member, rounded up
 REST = timedelta(minutes=1)  # until a pack that could not be written again is tried again
 
 _LOG = logging.getLogger(__name__)
@@ -75,12 +77,17 @@ class Eraser:
 
     Args:
         folder: of the packs.
+        free_bytes: tells the room in it.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], folder: Path) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], folder: Path, free_bytes: Callable[[Path], int] = count_free_bytes
+    ) -> None:
         self.database = database
         self._clock = clock
         self._folder = folder
+        # Less than a sender must leave: what is erased makes room.
+        self._disk = Disk(folder, ROOM_LEFT, free_bytes=free_bytes)
         self._failures: dict[str, _Failure] = {}
 
     def delete_study(self, scope: Scope, study_id: str, reason: str) -> Tombstone:
@@ -206,19 +213,11 @@ class Eraser:
         return True
 
     def _rewrite(self, pack_id: str) -> None:
-        buried = select(tombstones.c.study_id)
         with self.database.reading() as connection:
             if connection.scalar(select(packs.c.id).where(packs.c.id == successor(pack_id))) is not None:
                 raise ConflictError(f"The ledger knows pack {pack_id} and the one in its place.", "Run `hilum verify`.")
-            kept = set(
-                connection.scalars(
-                    select(members.c.offset).where(
-                        members.c.pack_id == pack_id,
-                        members.c.state != MemberState.DELETED,
-                        members.c.study_id.is_(None) | members.c.study_id.not_in(buried),
-                    )
-                )
-            )
+            kept = _kept(connection, pack_id)
+        self._disk.require_space(sum(kept.values()) + _MEMBER_OVERHEAD * len(kept))
 
         def keep(member: StoredMember) -> bool:
             return member.offset in kept  # what the ledger does not know was never acknowledged: it goes too
@@ -247,6 +246,18 @@ def _is_buried() -> ColumnElement[bool]:
 
 def _is_deleted() -> ColumnElement[bool]:
     return members.c.state == literal_column(f"'{MemberState.DELETED}'")  # as the partial index has it, not as a parameter
+
+
+def _kept(connection: Connection, pack_id: str) -> dict[int, int]:
+    """Offset -> size of what stays of a pack."""
+    rows = connection.execute(
+        select(members.c.offset, members.c.size).where(
+            members.c.pack_id == pack_id,
+            members.c.state != MemberState.DELETED,
+            members.c.study_id.is_(None) | members.c.study_id.not_in(select(tombstones.c.study_id)),
+        )
+    )
+    return {row.offset: row.size for row in rows}
 
 
 def _project_of(connection: Connection, study_id: str) -> int:

@@ -23,7 +23,7 @@ Why losing an acknowledged member takes a broken disk:
 5. Nothing is cut off that stands before something whole.
 """
 
-from hilum.stores.packs.disk import find_packs, pack_path, sync_durably
+from hilum.stores.packs.disk import Disk, count_free_bytes, find_packs, pack_path, sync_durably
 from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
@@ -34,6 +34,7 @@ from hilum.stores.packs.writing import Batch, MemberWriter
 
 __all__ = [
     "Batch",
+    "Disk",
     "MemberWriter",
     "PackPool",
     "PackReader",
@@ -42,6 +43,7 @@ __all__ = [
     "ScannedMember",
     "Settlement",
     "Verification",
+    "count_free_bytes",
     "find_packs",
     "pack_path",
     "recover",
