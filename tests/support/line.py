@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM
-from hilum.model.lifecycle import Kind
+from hilum.model.lifecycle import Kind, Status
 from hilum.model.members import MemberNote
 from hilum.model.records import Intake, Study, Workitem
 from hilum.model.templates import Template
@@ -51,8 +51,9 @@ class Line:
 
     def put(self, intake: Intake, files: Mapping[str, bytes]) -> None:
         for name, body in files.items():
-            note = MemberNote(project=intake.project, door="uploads", received_at=self.clock(), intake_id=intake.id, file_name=name)
-            self.received.store(body, note)
+            self.received.store(
+                body, MemberNote(intake.project, "uploads", self.clock(), intake.id, dataset=intake.dataset, file_name=name)
+            )
 
     def upload(self, files: Mapping[str, bytes], project: str = ADMIN_PROJECT, **asked: Any) -> Intake:
         """A whole upload, completed; nothing is imported yet."""
@@ -71,8 +72,8 @@ class Line:
         return steps
 
     def run_until(self, stage: str, kind: Kind = Kind.WORKITEM) -> None:
-        """Step until an item of the kind waits at a stage."""
-        while not any((row[0], row[1]) == (kind, stage) for row in self.app.catalogue.standing(SYSTEM)):
+        """Step until an item of the kind is ready at a stage."""
+        while not any(row[:3] == (kind, stage, Status.READY) for row in self.app.catalogue.standing(SYSTEM)):
             assert self.worker.step(), f"nothing is ready, and no {kind} came to {stage}"
 
     def send(self, files: Mapping[str, bytes], **asked: Any) -> Intake:
