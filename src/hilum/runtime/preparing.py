@@ -46,7 +46,7 @@ def recover_packs(app: Application, report: Report = _LOG.error) -> int:
     unknown = finish_rewritings(app)
     adopted = recover_open_packs(app, report)
     for pack_id in _by_age(app, unknown):
-        with _reported(report):
+        with reported(report):
             adopted += adopt_pack(app, pack_id, report)
     if adopted or unknown:
         _LOG.warning("recovered %d members that were durable and not yet indexed", adopted)
@@ -63,8 +63,8 @@ def recover_open_packs(app: Application, report: Report = _LOG.error) -> int:
     rows = {row.id: row for row in app.pack_index.list_packs("open")}
     adopted = 0
     for pack_id in _by_age(app, rows):
-        with _reported(report), suppress(ConflictError):
-            adopted += _recover_open_pack(app, rows[pack_id], report)
+        with reported(report), suppress(ConflictError):
+            adopted += recover_pack(app, rows[pack_id], report)
     return adopted
 
 
@@ -81,7 +81,8 @@ def kind_of(path: Path) -> str:
     return first.note.kind or "received" if first is not None else "received"
 
 
-def _recover_open_pack(app: Application, row: PackRow, report: Report) -> int:
+def recover_pack(app: Application, row: PackRow, report: Report = _LOG.error) -> int:
+    """Index what stands behind the last indexed member of a pack, cut off what is torn, and seal it. Returns the members found."""
     if pack_path(app.settings.packs, row.id).exists():
         return _recover(app, row.kind, row.id, row.indexed_end, report)
     if row.indexed_end:
@@ -119,7 +120,7 @@ def _first_member(path: Path) -> StoredMember | None:
 
 
 @contextmanager
-def _reported(report: Report) -> Iterator[None]:
+def reported(report: Report) -> Iterator[None]:
     """Trouble with one pack is told, and goes no further."""
     try:
         yield
