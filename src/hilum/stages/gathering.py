@@ -6,11 +6,16 @@ from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome
 from hilum.model.ports import Tools
 
+LOOK_AGAIN = timedelta(seconds=5)  # importing makes the study ready when it is through; this is for an import that fails
+
 
 def run(item: Item, tools: Tools) -> Outcome:
     """Done with the evidence named, or deferred until the quiet time is over."""
     study = tools.catalogue.find_study(tools.scope, item.id)
-    requests = [request for request in tools.catalogue.requests(tools.scope, item.id) if not request.answered]
+    asked = tools.catalogue.requests(tools.scope, item.id)
+    if any(request.pending for request in asked):
+        return Defer(tools.clock() + LOOK_AGAIN, "Waiting until its upload is imported.")
+    requests = [request for request in asked if not request.answered]
     if requests and all(request.completed and request.imported for request in requests):
         return Done(f"Complete with {study.number_of_instances} instances: the sender completed the upload.")
     quiet = timedelta(seconds=tools.catalogue.quiet_seconds(tools.scope, study.project))
