@@ -134,6 +134,15 @@ def has_successor(pack_id: str, known: Collection[str]) -> bool:
     return False
 
 
+def find_successor(folder: Path, pack_id: str) -> Path | None:
+    """The pack that was put in the place of one that is gone; None when there is none."""
+    for _generation in range(_GENERATIONS):
+        pack_id = successor(pack_id)
+        if (path := pack_path(folder, pack_id)).exists():
+            return path
+    return None
+
+
 def _write_half(old: int, pack_id: str, half: Path, keep: Callable[[StoredMember], bool], sync: Callable[[int], None]) -> RewrittenPack:
     moved: dict[int, StoredMember] = {}
     dropped: list[StoredMember] = []
