@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
 
+from hilum.model.lifecycle import Status
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.database import Database
-from hilum.stores.schema import members, packs, workitems
+from hilum.stores.schema import artifacts, derivatives, items, members, packs, workitems
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,26 @@ class PackIndex:
         with self.database.reading() as connection:
             return [Orphan(row.pack_id, row.offset, row.file_name, row.intake_id) for row in connection.execute(query)]
 
+    def reclaim_replaced(self) -> int:
+        """Give up copies and results that nothing points to, of workitems that have ended: a later run replaced them, or theirs was killed.
+
+        Their packs are written again without them. What was received is never given up, not even where the same bytes were held already:
+        it is what a sender delivered, and goes with its study.
+
+        Returns:
+            how many members.
+        """
+        with self.database.reading() as connection:
+            keys = list(connection.scalars(_REPLACED))
+        for start in range(0, len(keys), _CHUNK):
+            with self.database.writing() as connection:
+                connection.execute(
+                    update(members)
+                    .where(members.c.key.in_(keys[start : start + _CHUNK]), members.c.state == MemberState.MADE)
+                    .values(state=MemberState.DELETED)
+                )
+        return len(keys)
+
     def list_packs(self, state: str | None = None) -> list[PackRow]:
         """All packs, or those in a state."""
         last = select(members.c.offset + members.c.size).where(members.c.pack_id == packs.c.id)
@@ -101,6 +124,23 @@ class PackIndex:
         """Packs that somebody waits for."""
         with self.database.reading() as connection:
             return set(connection.scalars(select(packs.c.id).where(packs.c.seal_wanted, packs.c.state == "open")))
+
+
+def _points_to_member(table: Table) -> ColumnElement[bool]:
+    return exists().where(table.c.pack_id == members.c.pack_id, table.c.offset == members.c.offset)
+
+
+# A workitem that goes on may be about to point to what it has just made; one that has ended never points to anything old again.
+_REPLACED = (
+    select(members.c.key)
+    .join(items, items.c.id == members.c.intake_id)
+    .where(
+        members.c.state == MemberState.MADE,
+        items.c.status.in_([Status.FINISHED, Status.REFUSED, Status.CANCELLED]),
+        ~_points_to_member(derivatives),
+        ~_points_to_member(artifacts),
+    )
+)
 
 
 def _made_row(member: StoredMember, study_id: str | None, without_workitem: MemberState) -> dict[str, Any]:
