@@ -112,7 +112,7 @@ def archive_limits(settings: Settings) -> ArchiveLimits:
 
 
 class Surroundings:
-    """Around every request: its time, its line in the log (but for files that were kept), headers of every reply, and the end of every surprise.
+    """Around every request: its time, its line in the log, headers of every reply, and the end of every surprise.
 
     The line names the template of the path, never its query or a file's name: both may name a patient.
     """
