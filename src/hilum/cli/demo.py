@@ -67,7 +67,7 @@ def run(out: Out = None, keep: Keep = False) -> None:
             _tell_pages(guests, server.url, place)
             _stay()
     if not keep:
-        say(f"To look at their pages: hilum serve --data {place / 'data'}")
+        say(f"To look at their pages: ./run hilum serve --data {place / 'data'}")
         _tell_pages(guests, DEFAULT_SERVER, place)
 
 

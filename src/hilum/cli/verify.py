@@ -34,6 +34,8 @@ def _verify(settings: "Settings", *, repair: bool = False) -> "Report":
 
     if not settings.packs.is_dir():
         raise NotFoundError(f"There are no packs in {settings.data}.", "Name the data directory with --data.")
+    if not repair and not settings.database and not (settings.data / "ledger.sqlite").is_file():
+        raise NotFoundError(f"There is no ledger in {settings.data}.", "`hilum verify --repair` makes it anew from the packs alone.")
     return verify_vault(settings, repair=repair, on_pack=lambda pack_id: note(f"reading pack {pack_id} ..."))
 
 

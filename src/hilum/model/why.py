@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hilum.model.lifecycle import ENDED, Item, Kind, Stage, Status
+from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.records import Move, Study, Workitem
 
 
@@ -51,7 +51,7 @@ WAITS_FOR: Mapping[Status, str] = {
 }
 # Where a person must do something else than `WAITS_FOR` says.
 WAITS_AT: Mapping[tuple[Stage, Status], str] = {
-    (Stage.REVIEWING, Status.HELD): "a reviewer: accept, reject or rerun it with `hilum review {id}`, or POST /workitems/{id}/review.",
+    (Stage.REVIEWING, Status.HELD): "a reviewer: `hilum review accept {id}`, or `hilum review reject {id} --reason ...`.",
 }
 
 
@@ -59,7 +59,7 @@ def explain_standing(study: Study, workitems: Sequence[Workitem], moves: Sequenc
     """Compose the answer; `moves` are those of the study and its workitems."""
     first = _standing(study.item, f"The study, revision {study.revision},")
     others = [_standing(one.item, f"Its workitem {one.template} (version {one.template_version})") for one in workitems]
-    telling = [one for one in others if one.item.status not in ENDED or one.item.status is Status.FAILED] or others[-1:]
+    telling = [one for one in others if one.item.status is not Status.CANCELLED] or others[-1:]
     sentences = [text for one in (first, *telling) for text in (one.sentence, _waiting(one)) if text]
     return Why(tuple(sentences), (first, *others), tuple(moves))
 

@@ -4,7 +4,7 @@ from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Done, Hold, Outcome, Severity
 from hilum.model.ports import Tools
 
-MEND = "Accept or reject it: `hilum review`, or POST /workitems/{id}/review."
+MEND = "Accept or reject it with `hilum review`."
 
 
 def run(item: Item, tools: Tools) -> Outcome:

@@ -105,7 +105,7 @@ class Catalogue:
     # --- studies --------------------------------------------------------------------------------------------------------
 
     def find_study(self, scope: Scope, study: str) -> Study:
-        """By our id, Study Instance UID or accession number; NotFoundError when none or when several fit."""
+        """By our id, Study Instance UID, accession number or a workitem's id; NotFoundError when none or when several fit."""
         names = [studies.c.id, studies.c.study_instance_uid]  # one after the other: an OR of both would look at every study
         if scope.may_see_identity:
             names.append(studies.c.accession_number)
@@ -114,6 +114,9 @@ class Catalogue:
             for column in names:
                 if study and not rows:
                     rows = _studies(connection, STUDY_ROWS.where(column == study, in_scope(scope, studies.c.project_id)).limit(2))
+            if not rows:
+                its = select(workitems.c.study_id).where(workitems.c.id == study)
+                rows = _studies(connection, STUDY_ROWS.where(studies.c.id.in_(its), in_scope(scope, studies.c.project_id)).limit(2))
         if len(rows) != 1:
             what = "There is no study" if not rows else "There are several studies"
             raise NotFoundError(f"{what} {study!r}.", "Look at `hilum status`, or name it by its id.")
