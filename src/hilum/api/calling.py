@@ -12,7 +12,7 @@ from typing import Annotated, cast
 import anyio.to_thread
 from fastapi import Depends, Request
 
-from hilum.api.problems import UnauthenticatedError
+from hilum.api.problems import BusyError, UnauthenticatedError
 from hilum.model.errors import ForbiddenError
 from hilum.model.identity import Right, Scope
 from hilum.runtime.assembling import Application, scope_of_environment_token
@@ -20,6 +20,7 @@ from hilum.runtime.assembling import Application, scope_of_environment_token
 REMEMBERED_SECONDS = 5.0
 _MOST_REMEMBERED = 1024
 _MOST_AT_ONCE = 2  # an argon2id check takes 64 MiB
+_MOST_WAITING = 8  # they wait in threads that all requests share: whoever comes with a password may have so many of the 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Authenticator:
         self._ticks = ticks
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._passwords = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
 
     def remembered(self, header: str) -> Caller | None:
         """The caller, when it was looked up moments ago."""
@@ -56,7 +58,7 @@ class Authenticator:
         """The caller, from the ledger; blocks.
 
         Raises:
-            UnauthenticatedError: nobody.
+            UnauthenticatedError: nobody. BusyError: too many passwords are being checked.
         """
         scheme, _, credential = header.partition(" ")
         match scheme.lower():
@@ -80,8 +82,13 @@ class Authenticator:
         by_token = self._by_token(password)
         if by_token is not None:
             return by_token
-        with self._passwords:
-            scope = self._app.access.scope_of_user(name, password)
+        if not self._waiting.acquire(blocking=False):
+            raise BusyError("Too many passwords are being checked.", "Try again in a moment, or send a token.")
+        try:
+            with self._passwords:
+                scope = self._app.access.scope_of_user(name, password)
+        finally:
+            self._waiting.release()
         return None if scope is None else Caller(scope, f"user {name}")
 
     def _remember(self, header: str, caller: Caller) -> None:

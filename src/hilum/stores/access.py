@@ -155,11 +155,14 @@ class Access:
 
         with self.database.reading() as connection:
             row = connection.execute(select(users).where(users.c.name == name)).first()
-            try:  # the same work for an unknown name, so that time tells nothing
-                PasswordHasher().verify(row.password_hash if row else _NOBODY, password)
-            except VerificationError:
-                return None
-            return None if row is None else _scope(connection, row.id, row.name)
+        try:  # the same work for an unknown name, so that time tells nothing; no transaction is open meanwhile
+            PasswordHasher().verify(row.password_hash if row else _NOBODY, password)
+        except VerificationError:
+            return None
+        if row is None:
+            return None
+        with self.database.reading() as connection:
+            return _scope(connection, row.id, row.name)
 
     def has_tokens(self) -> bool:
         """Whether anybody can come in at all: the first start makes an administrator's token."""

@@ -19,6 +19,7 @@ from hilum.web.rendering import HEADERS
 MOST_BYTES = 256 << 20  # of an instance that is looked at
 LIMITS = Limits(wall_seconds=10, memory_bytes=4 << 30, output_bytes=MOST_BYTES + (8 << 20))
 MOST_AT_ONCE = threading.BoundedSemaphore(2)  # each may hold a whole decoded frame
+MOST_WAITING = threading.BoundedSemaphore(12)  # they wait in threads that all requests share; a browser asks for six at once
 NONE = "/static/no-image.svg"
 
 
@@ -29,8 +30,13 @@ def show_thumbnail(app: Application, scope: Scope, request: Request) -> Response
     middle = instances[len(instances) // 2] if instances else None
     if middle is None or middle.stored.size > MOST_BYTES:
         return RedirectResponse(NONE)
-    with MOST_AT_ONCE:
-        png = _draw(app, middle)
+    if not MOST_WAITING.acquire(blocking=False):
+        return Response("Too many pictures are being drawn.", 503, HEADERS | {"Retry-After": "1"}, "text/plain")
+    try:
+        with MOST_AT_ONCE:
+            png = _draw(app, middle)
+    finally:
+        MOST_WAITING.release()
     if png is None:
         return RedirectResponse(NONE)
     return Response(png, media_type="image/png", headers=HEADERS | {"Cache-Control": "private, max-age=300"})
