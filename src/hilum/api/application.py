@@ -95,6 +95,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     api.router.routes[:0] = [FileRoute(intake).route(), ArchiveRoute(intake).route()]
     for noun in NOUNS:
         api.router.routes.extend(noun.router.routes)
+    api.router.routes.extend(studies.searching.routes)
     api.router.routes.extend(page_routes(app, api.state.authenticator))
     handle_errors(api)
     api.add_middleware(Surroundings, metrics=watched)

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Administrator, Call, Reader
 from hilum.api.paging import LONGEST, Listed, listed, page_by_time, place_by_time, whole
-from hilum.api.routing import make_router
+from hilum.api.routing import PREFIX, UnrepeatedRoute, make_router
 from hilum.api.shapes import (
     FindingShape,
     ItemShape,
@@ -27,6 +27,7 @@ from hilum.model.why import Why, explain_standing
 from hilum.stores.catalogue import StudyFilter
 
 router = make_router("studies")
+searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=UnrepeatedRoute)  # it changes nothing: no reply is kept
 
 
 class Filters(BaseModel):
@@ -88,7 +89,7 @@ def list_studies(call: Reader, wanted: Annotated[ListFilters, Query()]) -> Any:
     return _list(call, wanted)
 
 
-@router.post("/studies/search", response_model=Listed[StudyShape])
+@searching.post("/studies/search", response_model=Listed[StudyShape])
 def search_studies(call: Reader, wanted: ListFilters) -> Any:
     """The same, with the filters in the body."""
     return _list(call, wanted)
@@ -120,6 +121,7 @@ def find_study(call: Reader, study_id: str) -> StudyShape:
 def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> TombstoneShape:
     """Delete a study with everything made from it. Gone for everybody at once; its bytes are erased from the packs right after."""
     stone = call.app.eraser.delete_study(call.scope, study_id, deletion.reason)
+    call.app.replies.forget_mentions(study_id)
     return TombstoneShape(
         study=stone.study_id,
         study_instance_uid=stone.study_instance_uid,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from hilum.model.errors import InvalidError
 from hilum.stores.database import Database
@@ -55,9 +55,23 @@ class Replies:
         """Remember a reply, and forget those that are a day old."""
         now = self._clock()
         with self.database.writing() as connection:
-            connection.execute(delete(replies).where(replies.c.at <= now - KEPT_FOR))
+            _purge(connection, now - KEPT_FOR)
             connection.execute(
                 insert_or_ignore(connection, replies).values(
                     who=who, idempotency_key=key, request_sha256=request_sha256, status=reply.status, body=reply.body, at=now
                 )
             )
+
+    def purge(self, older_than: datetime) -> int:
+        """Forget the replies that were given before a time. Returns how many."""
+        with self.database.writing() as connection:
+            return _purge(connection, older_than)
+
+    def forget_mentions(self, of: str) -> int:
+        """Forget every reply in which an id stands: what it tells was deleted. Returns how many."""
+        with self.database.writing() as connection:
+            return connection.execute(delete(replies).where(replies.c.body.contains(of, autoescape=True))).rowcount
+
+
+def _purge(connection: Connection, older_than: datetime) -> int:
+    return connection.execute(delete(replies).where(replies.c.at <= older_than)).rowcount
