@@ -18,7 +18,7 @@ from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ReceivedMember
 from hilum.stores.database import Database
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
-from hilum.stores.schema import files, intake_studies, intakes, items, members, moves, projects
+from hilum.stores.schema import files, intake_studies, intakes, items, members, moves, projects, study_datasets, tombstones
 from hilum.stores.scoping import in_scope, project_id_of, require
 
 INTAKE_ROWS = select(*intakes.c, projects.c.name.label("project")).join(projects, projects.c.id == intakes.c.project_id)
@@ -222,27 +222,38 @@ class Intakes:
             return [_sent_file(row) for row in rows]
 
     def offer(self, scope: Scope, intake_id: str, offered: Sequence[SentFile]) -> list[str]:
-        """Which of the offered files are wanted; the others are held in this project already and count as such."""
-        with self.database.writing() as connection:
+        """Which of the offered files are wanted; the others are held in this project already and count as such.
+
+        Raises:
+            ConflictError: a file that is held is offered under a name that stands for other bytes in this upload.
+        """
+        with self.database.reading() as connection:  # a hundred thousand digests: nobody waits to write meanwhile
             intake = find_intake(connection, scope, intake_id)
             require(scope, Right.SEND, intake.project)
-            _check_open(intake)
             project_id = project_id_of(connection, scope, intake.project)
-            held = _studies_holding(connection, project_id, {file.sha256 for file in offered})
+            found = _studies_holding(connection, project_id, {file.sha256 for file in offered})
+        with self.database.writing() as connection:
+            _check_open(find_intake(connection, scope, intake_id))
+            buried = _buried(connection, set(found.values()))
+            held = {sha256: study_id for sha256, study_id in found.items() if study_id not in buried}
             here = {
                 row.name: row.sha256
                 for row in connection.execute(select(files.c.name, files.c.sha256).where(files.c.intake_id == intake_id))
             }
             wanted = [file for file in offered if file.sha256 not in held and here.get(file.name) != file.sha256]
             spared = [file for file in offered if file.sha256 in held and file.name not in here]
-            self._spare(connection, intake_id, spared, {held[file.sha256] for file in spared})
+            _check_names(here, [file for file in offered if file.sha256 in held])
+            self._spare(connection, intake, spared, {held[file.sha256] for file in spared})
         return [file.name for file in wanted]
 
-    def _spare(self, connection: Connection, intake_id: str, spared: Iterable[SentFile], study_ids: set[str]) -> None:
-        rows = [{"intake_id": intake_id, "name": f.name, "size": f.size, "sha256": f.sha256, "offered": True} for f in spared]
+    def _spare(self, connection: Connection, intake: Intake, spared: Iterable[SentFile], study_ids: set[str]) -> None:
+        rows = [{"intake_id": intake.id, "name": f.name, "size": f.size, "sha256": f.sha256, "offered": True} for f in spared]
         if rows:
             connection.execute(insert_or_ignore(connection, files), rows)
-        touch_studies(connection, intake_id, dict.fromkeys(study_ids, 0))
+        touch_studies(connection, intake.id, dict.fromkeys(study_ids, 0))
+        if intake.dataset and study_ids:
+            labels = [{"study_id": study_id, "dataset": intake.dataset} for study_id in sorted(study_ids)]
+            connection.execute(insert_or_ignore(connection, study_datasets), labels)
 
     # --- importing -------------------------------------------------------------------------------------------------------
 
@@ -342,6 +353,19 @@ def _check_count(connection: Connection, intake_id: str, expected: int | None) -
             f"{missing} of {expected} files are missing" if missing > 0 else f"{-missing} files more than the {expected} expected are here"
         )
         raise ConflictError(f"The upload is not complete: {what}.", "Compare with GET /uploads/{id}/files, send the rest, complete again.")
+
+
+def _check_names(here: Mapping[str, bytes], held: Iterable[SentFile]) -> None:
+    """What is not sent again needs its name all the same: else it would be missing from the upload, and nobody would say so."""
+    standing = dict(here)
+    for file in held:
+        if standing.setdefault(file.name, file.sha256) != file.sha256:
+            raise ConflictError("This upload holds other bytes under an offered file name.", "Offer the file under another name.")
+
+
+def _buried(connection: Connection, study_ids: set[str]) -> set[str]:
+    """Those that were deleted."""
+    return set(connection.scalars(select(tombstones.c.study_id).where(tombstones.c.study_id.in_(study_ids))))
 
 
 def _known_names(connection: Connection, received: Sequence[StoredMember]) -> dict[tuple[str, str], bytes]:
