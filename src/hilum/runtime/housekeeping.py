@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from hilum.model.errors import HilumError
@@ -73,6 +74,11 @@ def fill_in(app: Application) -> None:
     fill_in_attributes(app)
 
 
+def forget_replies(app: Application) -> None:
+    """Stored replies to changes, when nobody repeats these any more."""
+    app.replies.purge(app.clock() - timedelta(days=1))
+
+
 def sweep_scratch(app: Application) -> None:
     """Scratch folders that a killed worker left: nothing runs as long as a day."""
     old = time.time() - 86_400
@@ -96,6 +102,7 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("retire", 600, retire),
         Chore("reclaim", 3600, reclaim),
         Chore("sweep scratch", 3600, sweep_scratch),
+        Chore("forget replies", 3600, forget_replies),
     )
 
 
