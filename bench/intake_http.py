@@ -1,10 +1,10 @@
 """How fast images are taken in over HTTP, side by side with Debian's Orthanc where it is installed.
 
-    python bench/intake_http.py [--number 1000] [--runs 3] [--folder DIR] [--only CASE] [--without-orthanc]
+    python bench/intake_http.py [--number 1000] [--runs 3] [--folder DIR] [--only CASE] [--without-orthanc] [--calm SECONDS]
 
 Every run begins with an empty server. The clock starts with the first byte that is sent and ends when the catalogue has all instances:
 ours when the upload counts them as imported, Orthanc's when its statistics do. Runs of both servers alternate, so that both meet the same
-moods of the machine.
+moods of the machine; with --calm, each waits at most so long until the machine does little else.
 """
 
 import argparse
@@ -17,12 +17,12 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from images import CT, MR, Kind, make_images, write_zip
 from sending import Plan, Sent, head, send_apart
-from servers import BenchError, Hilum, Orthanc, Server
+from servers import BenchError, Hilum, Orthanc, Server, cpu_seconds_of
 
 CATALOGUE_SECONDS = 300.0
 POLL_SECONDS = 0.02
@@ -51,10 +51,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """One run, in seconds from the first byte sent."""
+    """One run, in seconds from the first byte sent; and what the server's processes used of the cores meanwhile."""
 
     acknowledged: float
     catalogued: float
+    cpu: float = 0.0
 
 
 def make_zip(method: int) -> Callable[[Path, int], Load]:
@@ -132,17 +133,36 @@ def _empty_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def run_once(kind: type[Server], case: Case, load: Load, parent: Path) -> Result:
+def wait_for_calm(seconds: float) -> None:
+    """Return when all cores were idle for nine tenths of two seconds, or after `seconds`."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        before = _idle_seconds()
+        time.sleep(2.0)
+        if _idle_seconds() - before > 0.9 * 2.0 * (os.cpu_count() or 1):
+            return
+
+
+def _idle_seconds() -> float:
+    """Of all cores together (proc(5), /proc/stat)."""
+    return int(Path("/proc/stat").read_text().split()[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def run_once(kind: type[Server], case: Case, load: Load, parent: Path, calm: float) -> Result:
     """Start the server on an empty folder, and measure when what earlier runs left for the disk is on it."""
     with _empty_folder(parent) as folder, kind(folder) as server:
         os.sync()
-        return TAKE[kind](server, case, load, folder)
+        wait_for_calm(calm)
+        assert server.process is not None
+        before = cpu_seconds_of(server.process.pid)
+        result = TAKE[kind](server, case, load, folder)
+        return replace(result, cpu=cpu_seconds_of(server.process.pid) - before)
 
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
 
-def run_case(case: Case, kinds: Sequence[type[Server]], number: int, runs: int, parent: Path) -> bool:
+def run_case(case: Case, kinds: Sequence[type[Server]], number: int, runs: int, parent: Path, calm: float) -> bool:
     """Measure and print one row a server; whether the goals are met."""
     with _empty_folder(parent) as folder:
         load = case.make(folder, number)
@@ -151,7 +171,7 @@ def run_case(case: Case, kinds: Sequence[type[Server]], number: int, runs: int, 
         results: dict[str, list[Result]] = {kind.name: [] for kind in kinds}
         for _ in range(runs):
             for kind in kinds:
-                results[kind.name].append(run_once(kind, case, load, parent))
+                results[kind.name].append(run_once(kind, case, load, parent, calm))
     rates = {name: _print_row(name, number, of_one) for name, of_one in results.items()}
     return _judge(case, rates)
 
@@ -160,8 +180,8 @@ def _print_row(name: str, number: int, results: Sequence[Result]) -> float:
     rates = sorted(number / result.catalogued for result in results)
     acknowledged = statistics.median(number / result.acknowledged for result in results)
     median = statistics.median(rates)
-    spread = f"{rates[0]:.0f}-{rates[-1]:.0f}"
-    print(f"  {name:8} {median:7.0f} instances/s in the catalogue ({spread}), {acknowledged:7.0f}/s acknowledged", flush=True)
+    said = f"({rates[0]:.0f}-{rates[-1]:.0f}), {acknowledged:.0f}/s acknowledged, {cpu:.1f} s CPU"
+    print(f"  {name:8} {median:7.0f} instances/s in the catalogue {said}", flush=True)
     return median
 
 
@@ -190,13 +210,14 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where all servers keep their files")
     parser.add_argument("--only", choices=[case.name for case in CASES], action="append")
     parser.add_argument("--without-orthanc", action="store_true")
+    parser.add_argument("--calm", type=float, default=0.0, metavar="SECONDS", help="wait at most so long before a run")
     given = parser.parse_args()
     kinds: list[type[Server]] = [Hilum]
     if Orthanc.program() and not given.without_orthanc:
         kinds.append(Orthanc)
     print(f"{' and '.join(kind.name for kind in kinds)}; medians of {given.runs} runs, lowest-highest; {os.cpu_count()} cores")
     cases = [case for case in CASES if not given.only or case.name in given.only]
-    met = [run_case(case, kinds, given.number, given.runs, given.folder) for case in cases]
+    met = [run_case(case, kinds, given.number, given.runs, given.folder, given.calm) for case in cases]
     return 0 if all(met) else 1
 
 
