@@ -179,7 +179,7 @@ def run_case(case: Case, kinds: Sequence[type[Server]], number: int, runs: int, 
 def _print_row(name: str, number: int, results: Sequence[Result]) -> float:
     rates = sorted(number / result.catalogued for result in results)
     acknowledged = statistics.median(number / result.acknowledged for result in results)
-    median = statistics.median(rates)
+    median, cpu = statistics.median(rates), statistics.median(result.cpu for result in results)
     said = f"({rates[0]:.0f}-{rates[-1]:.0f}), {acknowledged:.0f}/s acknowledged, {cpu:.1f} s CPU"
     print(f"  {name:8} {median:7.0f} instances/s in the catalogue {said}", flush=True)
     return median
