@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Scope
@@ -151,8 +151,9 @@ class Catalogue:
 
     def requests(self, scope: Scope, study_id: str) -> list[Request]:
         """What intakes ask of a study, oldest first."""
+        waiting = exists().where(members.c.intake_id == intakes.c.id, members.c.state == MemberState.RECEIVED)
         query = (
-            select(intakes, intake_studies.c.answered)
+            select(intakes, intake_studies.c.answered, waiting.label("waiting"))
             .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
             .join(studies, studies.c.id == intake_studies.c.study_id)
             .where(intake_studies.c.study_id == study_id, in_scope(scope, studies.c.project_id))
@@ -160,7 +161,16 @@ class Catalogue:
         )
         with self.database.reading() as connection:
             return [
-                Request(row.id, row.report_type, row.force_reprocessing, row.completed_at is not None, row.imported, row.answered)
+                Request(
+                    row.id,
+                    row.report_type,
+                    row.force_reprocessing,
+                    row.completed_at is not None,
+                    row.imported,
+                    row.answered,
+                    row.waiting,
+                    row.imported_until_at,
+                )
                 for row in connection.execute(query)
             ]
 
