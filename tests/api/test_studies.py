@@ -79,7 +79,7 @@ def test_why_tells_where_since_when_and_every_move(site, study):
     moves = client.get(f"/studies/{study['id']}/timeline").json()["items"]
     assert moves == why["moves"]
     stages = list(dict.fromkeys(move["from_stage"] for move in moves))
-    assert stages == ["gathering", "checking", "matching", "deidentifying", "processing", "reviewing", "delivering"]
+    assert stages == ["importing", "gathering", "checking", "matching", "deidentifying", "processing", "reviewing", "delivering"]
     assert all(move["why"] and move["who"] for move in moves)
 
 

@@ -2,11 +2,9 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.api.routing import PREFIX
 from hilum.model.errors import HilumError
-from hilum.model.identity import SYSTEM
 from hilum.runtime.assembling import Application
 from hilum.stores.packs.disk import Disk
 
@@ -31,10 +29,8 @@ def ready(request: Request) -> JSONResponse:
 def reasons_not_ready(app: Application) -> list[str]:
     """A sentence for each thing that is amiss."""
     reasons = []
-    try:
-        app.access.list_projects(SYSTEM)
-    except SQLAlchemyError as error:
-        reasons.append(f"The ledger does not answer ({type(error).__name__}).")
+    if trouble := app.database.trouble():
+        reasons.append(f"The ledger does not answer ({trouble}).")
     try:
         Disk(app.settings.packs, app.settings.free_disk_bytes).require_space(0)
     except HilumError as error:

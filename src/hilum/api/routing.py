@@ -52,12 +52,22 @@ def make_router(noun: str) -> APIRouter:
     return APIRouter(prefix=PREFIX, tags=[noun], route_class=HilumRoute)
 
 
+class Turns:
+    """Of the requests that come with one caller's Idempotency-Key, one is answered at a time."""
+
+    def __init__(self) -> None:
+        self._running: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, who: str, key: str) -> asyncio.Lock:
+        """To be held while the request is answered."""
+        return self._running.setdefault((who, key), asyncio.Lock())
+
+
 class _Change:
     """Answers what was asked before with the reply of then; what failed may be tried again."""
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
-        self._running: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, request: Request) -> Response:
         body = await _read_body(request)
@@ -66,8 +76,7 @@ class _Change:
         if key is None:
             return await self._handle(again)
         caller = await caller_of(request)
-        turn = self._running.setdefault((caller.key, key), asyncio.Lock())
-        async with turn:
+        async with cast(Turns, request.app.state.turns).of(caller.key, key):
             return await self._once(again, caller.key, key, digest_request(request, body))
 
     async def _once(self, request: Request, who: str, key: str, digest: bytes) -> Response:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,8 +24,19 @@ from hilum.api.calling import Caller, caller_of, refuse_without
 from hilum.api.deliveries import Deliveries, OpenUpload
 from hilum.api.metrics import Metrics
 from hilum.api.progress import shape_upload
-from hilum.api.routing import PREFIX, digest_request, reply_again
-from hilum.doors.uploads import DOOR, Delivery, ReceivedFile, Receiving, ReceivingAgain, UploadDoor, WholeBody, check_name, is_archive
+from hilum.api.routing import PREFIX, Turns, digest_request, reply_again
+from hilum.doors.uploads import (
+    DOOR,
+    Delivery,
+    ReceivedFile,
+    Receiving,
+    ReceivingAgain,
+    UploadDoor,
+    WholeBody,
+    check_dataset,
+    check_name,
+    is_archive,
+)
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
@@ -35,6 +46,7 @@ from hilum.stores.replies import Reply
 PIECE = 1 << 20
 DRAINED_BYTES = 16 << 20  # what is left of a refused body: more than this is not waited for, the connection is closed
 ARCHIVE_NAME = "archive.zip"
+_SEND_DIGEST = "Send `Content-Digest: sha-256=:<base64 of 32 bytes>:` (RFC 9530) with it."
 Answer = Callable[[Request, Body], Awaitable[Response]]
 R = TypeVar("R")
 
@@ -179,20 +191,28 @@ class ArchiveRoute:
         """202 when all of it is durable and the upload is complete."""
         caller = await caller_of(request)
         refuse_without(caller.scope, Right.SEND)
+        expected = announced_sha256(request.headers)
         key = request.headers.get("idempotency-key")
-        # The body is not there yet: its announced digest stands for it.
-        digest = digest_request(request, request.headers.get("content-digest", "").encode())
-        if key is not None and (known := await self._intake.in_thread(self._app.replies.find, caller.key, key, digest)):
+        if key is None:
+            return _accepted(await self._take(caller, request, body, expected))
+        if expected is None:
+            raise InvalidError("An Idempotency-Key without a Content-Digest does not say which archive it is for.", _SEND_DIGEST)
+        async with cast(Turns, request.app.state.turns).of(caller.key, key):
+            # The body is not there yet: its announced digest stands for it.
+            return await self._once(caller, request, body, key, expected)
+
+    async def _once(self, caller: Caller, request: Request, body: Body, key: str, expected: bytes) -> Response:
+        digest = digest_request(request, expected)
+        known = await self._intake.in_thread(self._app.replies.find, caller.key, key, digest)
+        if known is not None:
             return reply_again(known)
+        text = await self._take(caller, request, body, expected)
+        await self._intake.in_thread(self._app.replies.keep, caller.key, key, digest, Reply(202, text))
+        return _accepted(text)
+
+    async def _take(self, caller: Caller, request: Request, body: Body, expected: bytes | None) -> str:
         new = _asked(request)
         await self._intake.in_thread(check_asked, self._app, caller, new)
-        text = await self._take(caller, request, new, body)
-        if key is not None:
-            await self._intake.in_thread(self._app.replies.keep, caller.key, key, digest, Reply(202, text))
-        return Response(text, 202, media_type="application/json")
-
-    async def _take(self, caller: Caller, request: Request, new: NewIntake, body: Body) -> str:
-        expected = announced_sha256(request.headers)
         delivery = Delivery(str(uuid.uuid4()), new.project, new.dataset, _peer(request))
         begin = partial(self._intake.door.receive_archive, delivery, ARCHIVE_NAME, "")
         receiving = await write_through(self._intake, body, begin)
@@ -245,6 +265,7 @@ _POST: dict[str, Any] = {
         _parameter("dataset", "query", "a label for the studies"),
         _parameter("force_reprocessing", "query", "true or false"),
         _DIGEST,
+        _parameter("Idempotency-Key", "header", "asked again with it, the upload is made once; it needs a Content-Digest"),
     ],
     "responses": {"202": {"description": "durable and complete: the upload"}, "422": {"description": "refused; nothing was kept"}},
 }
@@ -272,8 +293,9 @@ def check_asked(app: Application, caller: Caller, new: NewIntake) -> None:
     """Refuse what an upload asks for, before a byte of it is taken.
 
     Raises:
-        NotFoundError, ForbiddenError: the project. InvalidError: the report type.
+        NotFoundError, ForbiddenError: the project. InvalidError: the report type or the dataset.
     """
+    check_dataset(new.dataset)
     app.intakes.check_sender(caller.scope, new.project)
     if new.report_type:
         try:
@@ -287,10 +309,7 @@ def _asked(request: Request) -> NewIntake:
     force = query.get("force_reprocessing", "false").lower()
     if not query.get("project") or force not in ("true", "false", "1", "0"):
         raise InvalidError("The query names no project, or force_reprocessing is neither true nor false.", "Send ?project=NAME.")
-    dataset = query.get("dataset", "")
-    if len(dataset) > 64:
-        raise InvalidError("The dataset has more than 64 characters.", "Choose a shorter label.")
-    return NewIntake(query["project"], DOOR, query.get("report_type", ""), dataset, force in ("true", "1"))
+    return NewIntake(query["project"], DOOR, query.get("report_type", ""), query.get("dataset", ""), force in ("true", "1"))
 
 
 def _record(app: Application, caller: Caller, intake_id: str, file: ReceivedFile) -> None:
@@ -303,6 +322,10 @@ def _delivery(upload: OpenUpload, request: Request) -> Delivery:
 
 def _peer(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _accepted(text: str) -> Response:
+    return Response(text, 202, media_type="application/json")
 
 
 def _json(body: dict[str, Any], status: int) -> Response:

@@ -3,7 +3,8 @@
     {"destination": "folder", "settings": {"path": "ward-7"}}
 
 `path` lies below the server's folder for deliveries (HILUM_DELIVERED, `delivered` in the data directory unless set). Each workitem
-gets a folder of its own, `<template>-<workitem id>`, with a `manifest.json` that names every file, its size and SHA-256.
+gets a folder of its own, `<template>-<workitem id>`, with a `manifest.json` that names every file, its size and SHA-256. Where a
+person had a workitem processed again, its later results go beside the earlier ones, `<template>-<workitem id>-2`: nothing is overwritten.
 """
 
 import hashlib
@@ -18,6 +19,9 @@ from pydantic import field_validator
 
 from hilum.destinations import Host, Parcel, ParcelFile, StrictSettings
 from hilum.model.errors import StorageError
+
+MANIFEST = "manifest.json"
+MOST_DELIVERIES = 1000  # of one workitem
 
 
 class Folder:
@@ -44,13 +48,14 @@ class Folder:
 
     def deliver(self, parcel: Parcel, settings: Settings) -> Mapping[str, Any]:
         """Write the parcel; a parcel that is there already is left as it is."""
-        base = self._root / settings.path
-        place = base / f"{parcel.template}-{parcel.workitem_id}"
+        base, name, manifest = self._root / settings.path, f"{parcel.template}-{parcel.workitem_id}", _manifest(parcel)
+        places = (base / name, *(base / f"{name}-{number}" for number in range(2, MOST_DELIVERIES)))
+        place = next(place for place in places if not place.is_dir() or _read_manifest(place) == manifest)
         if not place.is_dir():
-            self._write(base, place, parcel)
+            self._write(base, place, parcel, manifest)
         return {"folder": str(place.relative_to(self._root)), "files": len(parcel.files)}
 
-    def _write(self, base: Path, place: Path, parcel: Parcel) -> None:
+    def _write(self, base: Path, place: Path, parcel: Parcel, manifest: Mapping[str, Any]) -> None:
         base.mkdir(parents=True, exist_ok=True)
         being_written = base / f".{place.name}.part"
         if being_written.exists():
@@ -58,7 +63,7 @@ class Folder:
         being_written.mkdir()
         for file in parcel.files:
             _write_file(being_written / file.name, file)
-        _write_manifest(being_written / "manifest.json", parcel)
+        _write_manifest(being_written / MANIFEST, manifest)
         _sync_folder(being_written)
         being_written.rename(place)
         _sync_folder(base)
@@ -78,8 +83,8 @@ def _write_file(path: Path, file: ParcelFile) -> None:
         )
 
 
-def _write_manifest(path: Path, parcel: Parcel) -> None:
-    manifest = {
+def _manifest(parcel: Parcel) -> dict[str, Any]:
+    return {
         "workitem": parcel.workitem_id,
         "project": parcel.project,
         "study": parcel.study_id,
@@ -93,6 +98,13 @@ def _write_manifest(path: Path, parcel: Parcel) -> None:
             {"name": file.name, "media_type": file.media_type, "size": file.size, "sha256": file.sha256.hex()} for file in parcel.files
         ],
     }
+
+
+def _read_manifest(place: Path) -> Any:
+    return json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+
+
+def _write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     with path.open("x", encoding="utf-8") as target:
         json.dump(manifest, target, indent=2)
         target.flush()

@@ -11,6 +11,7 @@ Whatever fails, `receiving.abandon()` leaves nothing behind.
 """
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ from hilum.model.members import MemberNote, StoredMember
 
 DOOR = "uploads"
 ARCHIVE_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00")  # APPNOTE 4.3.7, 4.3.16, 8.5.3, 8.5.4
+MOST_DATASET_CHARACTERS = 64
+MOST_DATASET_BYTES = 128  # stores/packs/layout.py: its part of a member's header
 HEAD_BYTES = 1 << 16  # as many first bytes as are looked at for the SOP Instance UID
 _SHORT_HEAD = 2048  # where it stands in nearly every object
 _SOP_INSTANCE_UID = Wanted("SOPInstanceUID")
@@ -159,16 +162,29 @@ class UploadDoor:
         Returns:
             for each body, in order, the file, or why it is not acknowledged: other bytes than announced, no room, a disk that failed.
         """
-        answers: list[ReceivedFile | HilumError] = [judge_digest(body.file(), body.expected_sha256) for body in bodies]
-        sound = [(body, file) for body, file in zip(bodies, answers, strict=True) if isinstance(file, ReceivedFile)]
+        judged = [self._judge(body) for body in bodies]
+        answers = [answer for answer, _ in judged]
+        sound = [
+            (body.content, note, answer.sha256)
+            for body, (answer, note) in zip(bodies, judged, strict=True)
+            if note is not None and isinstance(answer, ReceivedFile)
+        ]
         try:
-            self._pool.store_all([(body.content, self._note_whole(body), file.sha256) for body, file in sound])
+            if sound:
+                self._pool.store_all(sound)
         except HilumError as error:
             return [answer if isinstance(answer, HilumError) else type(error)(error.sentence, error.mend) for answer in answers]
         return answers
 
-    def _note_whole(self, body: WholeBody) -> MemberNote:
-        return self.note(body.delivery, body.name, *identify(body.content))
+    def _judge(self, body: WholeBody) -> tuple[ReceivedFile | HilumError, MemberNote | None]:
+        """A body and what stands beside it, or why it is refused: that is its own affair, whoever shares its sync."""
+        answer = judge_digest(body.file(), body.expected_sha256)
+        if isinstance(answer, HilumError):
+            return answer, None
+        try:
+            return answer, self.note(body.delivery, body.name, *identify(body.content))
+        except InvalidError as error:
+            return error, None
 
     def receive(self, delivery: Delivery, name: str, head: Bytes) -> Receiving:
         """Begin a file by its first bytes, which are to be written too.
@@ -187,7 +203,12 @@ class UploadDoor:
         return ReceivingArchive(self, delivery, name, prefix, spool)
 
     def note(self, delivery: Delivery, name: str, sop_instance_uid: str = "", transfer_syntax_uid: str = "") -> MemberNote:
-        """What stands beside a member."""
+        """What stands beside a member.
+
+        Raises:
+            InvalidError: the dataset does not fit.
+        """
+        check_dataset(delivery.dataset)
         return MemberNote(
             project=delivery.project,
             door=DOOR,
@@ -433,6 +454,17 @@ def check_name(name: str, most_bytes: int) -> None:
         raise InvalidError(f"A file name has 1 to {most_bytes} bytes.", "Choose a shorter name.")
     if _UNUSABLE.search(name):
         raise InvalidError("The file name holds control characters.", "Choose a name of letters, digits, spaces, dots, dashes and slashes.")
+
+
+def check_dataset(label: str) -> None:
+    """Raise InvalidError unless `label` fits beside a member of a pack, where it stands as JSON text in ASCII."""
+    if len(label) > MOST_DATASET_CHARACTERS or len(json.dumps(label)) - len('""') > MOST_DATASET_BYTES:
+        raise InvalidError(
+            f"The dataset has more than {MOST_DATASET_CHARACTERS} characters, or takes more than {MOST_DATASET_BYTES} bytes as JSON text.",
+            "Choose a shorter label; a character that is not ASCII takes six bytes.",
+        )
+    if _UNUSABLE.search(label):
+        raise InvalidError("The dataset holds control characters.", "Choose a label of letters, digits and spaces.")
 
 
 def _shortened(label: str) -> str:

@@ -1,9 +1,13 @@
-"""The parser of one zip archive: bytes in as they come, its files out to a sink. No file, no socket; `zips.py` is its face."""
+"""The parser of one zip archive: bytes in as they come, its files out to a sink. No file, no socket; `zips.py` is its face.
 
-import zlib
+Inflated by Intel's ISA-L, more than twice as fast as zlib. Where the two differ in what damage they notice, CRC and size tell.
+"""
+
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from isal import isal_zlib
 
 from hilum.doors import zip_format as fmt
 from hilum.doors.zip_refusals import ArchiveRefusedError, NotStreamableError, Tally, quote, refuse
@@ -12,7 +16,7 @@ T = TypeVar("T")
 Parsing = Generator[None, memoryview, T]  # waits for a chunk at each yield
 
 _DEFLATED_PIECE = 256 * 2**10
-_PIECE_WITHOUT_LENGTH = 32 * 2**10  # zlib copies what lies behind its end: a small piece keeps that cheap when entries are small
+_PIECE_WITHOUT_LENGTH = 32 * 2**10  # what lies behind the end is copied: a small piece keeps that cheap when entries are small
 _INFLATED_BLOCK = 512 * 2**10
 
 
@@ -95,7 +99,7 @@ class Member:
         if self._declared is not None and self.size > self._declared:
             raise refuse("forged-size", self.label, declared=self._declared)
         self._tally.unpack(self.label, len(view))
-        self.crc = zlib.crc32(view, self.crc)
+        self.crc = isal_zlib.crc32(view, self.crc)
         self._receiver.write(view)
 
     def end(self) -> None:
@@ -265,7 +269,7 @@ class Archive:
 
     def _inflate(self, member: Member, length: int | None) -> Parsing[int]:
         """Returns the number of compressed bytes, up to the end of the deflate stream; that must be `length` where it is known."""
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater = isal_zlib.decompressobj(-isal_zlib.MAX_WBITS)
         compressed = 0
         while not inflater.eof and compressed != length:
             most = _PIECE_WITHOUT_LENGTH if length is None else min(_DEFLATED_PIECE, length - compressed)
@@ -355,13 +359,13 @@ def _judge_start(signature: bytes) -> ArchiveRefusedError:
     return refuse({fmt.END: "empty", fmt.DESCRIPTOR: "multi-disk", b"PK00": "multi-disk"}.get(signature, "not-a-zip"))
 
 
-def _inflate_piece(inflater: "zlib._Decompress", piece: memoryview, label: str) -> Iterator[bytes]:
-    """What a piece unpacks to, a bounded block at a time; zlib may hold back output although it has taken all input."""
+def _inflate_piece(inflater: Any, piece: memoryview, label: str) -> Iterator[bytes]:
+    """What a piece unpacks to, a bounded block at a time; output may be held back although all input was taken."""
     rest: memoryview | bytes = piece
     while True:
         try:
             block = inflater.decompress(rest, _INFLATED_BLOCK)
-        except zlib.error as error:
+        except isal_zlib.error as error:  # type: ignore[misc]  # its stubs take the class for an instance
             raise refuse("damaged-deflate", label) from error
         if block:
             yield block

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from hilum.model.errors import ConflictError, HilumError
@@ -25,9 +26,8 @@ def back_up(settings: Settings, target: Path) -> int:
     being_written = target.with_name(f".{target.name}.part")
     being_written.unlink(missing_ok=True)
     try:
-        with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("VACUUM INTO ?", (str(being_written),))  # one read transaction: a single moment
-        connection.close()
     except sqlite3.Error as error:
         being_written.unlink(missing_ok=True)
         raise HilumError(f"The ledger could not be copied: {error}.", "Look at the disk, then try again.") from error

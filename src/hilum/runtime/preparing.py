@@ -3,14 +3,22 @@
 import logging
 import os
 import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
+from hilum.model.errors import ConflictError, HilumError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role
+from hilum.model.members import StoredMember
 from hilum.runtime.assembling import Application, assemble, ship
 from hilum.runtime.settings import Settings
 from hilum.stores.access import Grant
 from hilum.stores.migrations import upgrade
-from hilum.stores.packs import pack_path, recover, settle
+from hilum.stores.pack_index import PackRow
+from hilum.stores.packs import pack_path, recover, scan, settle
+
+Report = Callable[[str], None]
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,51 +37,94 @@ def prepare(settings: Settings) -> None:
         app.close()
 
 
-def recover_packs(app: Application) -> int:
-    """Make whole what a kill left: half rewritings, open packs, packs that the ledger does not know. Returns the members found."""
-    folder = app.settings.packs
-    rows = app.pack_index.list_packs()
-    settlement = settle(folder, {row.id for row in rows})
-    adopted = 0
-    for row in rows:
-        if row.state != "open":
-            continue
-        if pack_path(folder, row.id).exists():
-            adopted += _recover(app, row.kind, row.id, row.indexed_end)
-        elif row.indexed_end:
-            _LOG.error("pack %s is gone with what was acknowledged in it: restore its file from a copy, see `hilum verify`", row.id)
-        else:
-            app.pack_index.forget_pack(row.id)  # nothing was ever in it
-    for pack_id in settlement.unknown:
-        adopted += adopt_pack(app, pack_id)
-    if adopted or settlement.unknown:
+def recover_packs(app: Application, report: Report = _LOG.error) -> int:
+    """Make whole what a kill left: half rewritings, open packs, packs that the ledger does not know. Returns the members found.
+
+    Args:
+        report: is told what could not be mended; one pack's trouble stops no other.
+    """
+    unknown = finish_rewritings(app)
+    adopted = recover_open_packs(app, report)
+    for pack_id in _by_age(app, unknown):
+        with _reported(report):
+            adopted += adopt_pack(app, pack_id, report)
+    if adopted or unknown:
         _LOG.warning("recovered %d members that were durable and not yet indexed", adopted)
     return adopted
 
 
-def adopt_pack(app: Application, pack_id: str) -> int:
-    """Take a pack that the ledger does not know into it, with all its members."""
-    path = pack_path(app.settings.packs, pack_id)
-    kind = kind_of(path)
+def finish_rewritings(app: Application) -> Sequence[str]:
+    """Remove what killed rewritings left; by the one that rewrites packs, or before there is one. Returns packs that nobody knows."""
+    return settle(app.settings.packs, {row.id for row in app.pack_index.list_packs()}).unknown
+
+
+def recover_open_packs(app: Application, report: Report = _LOG.error) -> int:
+    """Recover and seal packs whose process was killed; one that somebody writes is left alone. Returns the members found."""
+    rows = {row.id: row for row in app.pack_index.list_packs("open")}
+    adopted = 0
+    for pack_id in _by_age(app, rows):
+        with _reported(report), suppress(ConflictError):
+            adopted += _recover_open_pack(app, rows[pack_id], report)
+    return adopted
+
+
+def adopt_pack(app: Application, pack_id: str, report: Report = _LOG.error) -> int:
+    """Take a pack that the ledger does not know into it, with all its members. Returns how many."""
+    kind = kind_of(pack_path(app.settings.packs, pack_id))
     app.pack_index.open_pack(kind, pack_id)
-    return _recover(app, kind, pack_id, 0)
+    return _recover(app, kind, pack_id, 0, report)
 
 
 def kind_of(path: Path) -> str:
     """What a pack is for: its first member's note says so; an empty one counts as received."""
-    from hilum.stores.packs import scan
-
-    first = next(iter(scan(path)), None)
-    return first.member.note.kind or "received" if first is not None else "received"
+    first = _first_member(path)
+    return first.note.kind or "received" if first is not None else "received"
 
 
-def _recover(app: Application, kind: str, pack_id: str, start: int) -> int:
+def _recover_open_pack(app: Application, row: PackRow, report: Report) -> int:
+    if pack_path(app.settings.packs, row.id).exists():
+        return _recover(app, row.kind, row.id, row.indexed_end, report)
+    if row.indexed_end:
+        report(f"Pack {row.id} is gone with what was acknowledged in it. Restore its file from a copy, see `hilum verify`.")
+    else:
+        app.pack_index.forget_pack(row.id)  # nothing was ever in it
+    return 0
+
+
+def _recover(app: Application, kind: str, pack_id: str, start: int, report: Report) -> int:
     recovery = recover(pack_path(app.settings.packs, pack_id), start)
     for member in recovery.damaged:
-        _LOG.error("pack %s is damaged at %d: run `hilum verify`", pack_id, member.offset)
+        report(f"Pack {pack_id} is damaged at {member.offset}. Run `hilum verify`.")
     adopted = app.rebuilder.adopt(kind, recovery.members)
     app.pack_index.seal_pack(pack_id, recovery.size)
     return adopted
+
+
+def _by_age(app: Application, pack_ids: Iterable[str]) -> list[str]:
+    """Of two deliveries of the same instance the first is the one that counts, also when the ledger is made anew."""
+    return sorted(pack_ids, key=lambda pack_id: (_first_received_at(pack_path(app.settings.packs, pack_id)), pack_id))
+
+
+def _first_received_at(path: Path) -> datetime:
+    with suppress(HilumError):  # a pack that cannot be read is reported when it is its turn
+        first = _first_member(path)
+        if first is not None:
+            return first.note.received_at
+    return datetime.min.replace(tzinfo=UTC)
+
+
+def _first_member(path: Path) -> StoredMember | None:
+    first = next(iter(scan(path)), None)
+    return None if first is None else first.member
+
+
+@contextmanager
+def _reported(report: Report) -> Iterator[None]:
+    """Trouble with one pack is told, and goes no further."""
+    try:
+        yield
+    except HilumError as error:
+        report(str(error))
 
 
 def make_credentials(app: Application) -> None:

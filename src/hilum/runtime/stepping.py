@@ -4,7 +4,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -116,7 +116,7 @@ class Worker:
                 outcome = self._stages[item.stage](item, self._tools)
             self._ledger.finish(self._tools.scope, item, outcome)
         except StopError:
-            self._ledger.give_back(self._tools.scope, item, "Its worker was stopped; it starts again.")
+            self._give_back(item)
         except LeaseLostError:
             _LOG.info("%s %s was moved by somebody else while %s ran; its results are dropped", item.kind, item.id, item.stage)
         except Exception as error:  # noqa: BLE001 - a stage may raise anything; the surprise is recorded and tried again
@@ -125,7 +125,7 @@ class Worker:
 
     def _record(self, item: Item, error: Exception) -> None:
         if self._stop.is_asked():
-            self._ledger.give_back(self._tools.scope, item, "Its worker was stopped; it starts again.")
+            self._give_back(item)
             return
         # The sentence of a HilumError names no patient; any other message may quote one, so only its kind is logged.
         why = str(error) if isinstance(error, HilumError) else f"{item.stage} met a surprise: {type(error).__name__}."
@@ -135,6 +135,10 @@ class Worker:
         except LeaseLostError:
             _LOG.info("%s %s was moved by somebody else meanwhile", item.kind, item.id)
 
+    def _give_back(self, item: Item) -> None:
+        with suppress(LeaseLostError):  # somebody has taken it from this worker already
+            self._ledger.give_back(self._tools.scope, item, "Its worker was stopped; it starts again.")
+
     @contextmanager
     def _kept_alive(self, item: Item) -> Iterator[None]:
         """Renew the lease from a thread while the stage runs."""
@@ -142,8 +146,11 @@ class Worker:
 
         def renew() -> None:
             while not done.wait(self._lease.total_seconds() / 3):
-                if not self._ledger.renew(self._tools.scope, item, self._lease):
-                    return
+                try:
+                    if not self._ledger.renew(self._tools.scope, item, self._lease):
+                        return
+                except Exception:  # noqa: BLE001 - the ledger may be away for a moment; the next round may reach it in time
+                    _LOG.warning("the lease of %s %s could not be renewed", item.kind, item.id, exc_info=True)
 
         thread = threading.Thread(target=renew, name=f"lease of {item.id}", daemon=True)
         thread.start()

@@ -3,6 +3,7 @@
 What is DICOM is recognised by content, never by name. The bytes stay where they are, in their pack; here only headers are read.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +13,13 @@ from hilum.dicom.headers import Header
 from hilum.dicom.part10 import UnreadableError, recognise
 from hilum.dicom.scanner import Source, Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
+from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StudiesTouched
 from hilum.model.ports import Tools, Vault
 from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
+_LOG = logging.getLogger(__name__)
 BATCH = 500  # members a transaction
 NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
 EMPTY = "The file has 0 bytes."
@@ -97,11 +100,22 @@ class _Reader:
             answer = self._read(member)
         except UnreadableError as error:
             answer = _Trouble(str(error))
+        except (HilumError, OSError):
+            raise  # our disk's trouble and not the file's
+        except Exception as error:  # noqa: BLE001 - a file that nobody thought of must not stop the others of its upload
+            _LOG.warning("member %d met a surprise: %s", member.key, type(error).__name__)
+            answer = _Trouble(f"Reading it met a surprise ({type(error).__name__}).")
         return SetAside(member, answer.reason, answer.state) if isinstance(answer, _Trouble) else answer
 
     def read_header(self, one: ScannedInstance) -> Mapping[str, Any]:
-        """The whole header without bulk values."""
-        return scan_all(self._source(one.member)).as_json()
+        """The whole header without bulk values; empty where only that of what is needed can be read."""
+        try:
+            return scan_all(self._source(one.member)).as_json()
+        except (HilumError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as above: what is needed of it was read
+            _LOG.warning("the whole header of member %d cannot be read: %s", one.member.key, type(error).__name__)
+            return {}
 
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:

@@ -8,22 +8,26 @@ can lose data.
 
 import fcntl
 import os
+import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from hilum.model.errors import ConflictError
+from hilum.model.errors import ConflictError, StorageFullError
 
 Durability = Literal["full", "lazy"]
 """full: the commit is on stable storage; lazy: a power cut may take the last commits, never their order (the packs know them)."""
 
 
 BUSY_MILLISECONDS = 30_000
+_DISK_FULL = "53100"  # PostgreSQL Appendix A, class 53: insufficient resources
 
 
 class WriterLock:
@@ -50,20 +54,21 @@ class Database:
     """The engine and its two kinds of transaction.
 
     Args:
-        url: `sqlite:///PATH` or `postgresql+psycopg://...`.
+        url: `sqlite:///PATH` or `postgresql://...`.
     """
 
     def __init__(self, url: str) -> None:
+        url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             path = Path(url.removeprefix("sqlite:///"))
-            self.engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, max_overflow=32)
+            self.engine = _create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
             self._lock: WriterLock | None = WriterLock(path.with_name(path.name + ".writer"))
             event.listen(self.engine, "connect", _prepare_sqlite_connection)
             event.listen(self.engine, "begin", _begin_deferred)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=32)
+            self.engine = _create_engine(url, pool_pre_ping=True)
             self._lock = None
         # What SQLite does anyway: all queries of a transaction see one moment, and it cannot write.
         self._reading: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -77,7 +82,16 @@ class Database:
 
     @contextmanager
     def writing(self, durability: Durability = "full") -> Iterator[Connection]:
-        """A transaction that is committed at the end, or rolled back by an exception."""
+        """A transaction that is committed at the end, or rolled back by an exception.
+
+        Raises:
+            StorageFullError: the ledger's disk has no room.
+        """
+        with _refuse_when_full(), self._writing(durability) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, durability: Durability) -> Iterator[Connection]:
         if self._lock is None:
             with self.engine.begin() as connection:
                 if durability == "lazy":
@@ -89,6 +103,15 @@ class Database:
             _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
             with connection.begin():
                 yield connection
+
+    def trouble(self) -> str:
+        """Why the database does not answer, in a word; empty when it does."""
+        try:
+            with self.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return type(error).__name__
+        return ""
 
     def checkpoint(self) -> None:
         """Write the WAL back into the database file. Only housekeeping calls this."""
@@ -115,10 +138,43 @@ def refuse_taken(sentence: str, mend: str) -> Iterator[None]:
         raise ConflictError(sentence, mend) from error
 
 
+@contextmanager
+def _refuse_when_full() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not _is_full(error.orig):
+            raise
+        raise StorageFullError("The ledger's disk is full.", "Free some space; what was acknowledged is kept.") from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", None) == _DISK_FULL
+
+
+def _create_engine(url: str, **options: Any) -> Engine:
+    """An engine whose errors quote no values: they reach logs, and values name patients."""
+    engine = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True, **options)
+    event.listen(engine, "handle_error", _quote_no_values)
+    return engine
+
+
+def _quote_no_values(context: ExceptionContext) -> None:
+    """PostgreSQL quotes values in its DETAIL, and those of a data exception in its message, too (Appendix A: class 22)."""
+    error = context.original_exception
+    sqlstate, told = getattr(error, "sqlstate", None), getattr(error, "diag", None)
+    if sqlstate is None or told is None:
+        return
+    sentence = f"SQLSTATE {sqlstate}" if sqlstate.startswith("22") else f"SQLSTATE {sqlstate}: {told.message_primary}"
+    error.args = (sentence,)
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {sentence}",)
+
+
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3 sends no BEGIN of its own: _begin_deferred does
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "wal_autocheckpoint=0", "mmap_size=0", "foreign_keys=ON", "cache_size=-8000"):
+    for pragma in ("journal_mode=WAL", "wal_autocheckpoint=0", "mmap_size=0", "foreign_keys=ON", "secure_delete=ON", "cache_size=-8000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     cursor.close()

@@ -8,6 +8,7 @@ The order, so that a kill at any moment leaves the study whole or gone:
 3. one transaction removes the rows and stamps the tombstone as erased.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +17,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, literal_column, select, update
 
-from hilum.model.errors import InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Right, Scope
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
-from hilum.stores.packs import RewrittenPack, pack_path, remove, rewrite
+from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -43,6 +44,20 @@ from hilum.stores.schema import (
 )
 from hilum.stores.scoping import in_scope, lock_project, require
 
+ROOM_LEFT = 64 << 20  # bytes that stay free while a pack is written again: the ledger needs some too
+_MEMBER_OVERHEAD = 4096  # header and padding of a member, rounded up
+REST = timedelta(minutes=1)  # until a pack that could not be written again is tried again
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What stood in the way of a pack, and when it is tried again."""
+
+    kind: type[HilumError]
+    again_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
@@ -62,18 +77,25 @@ class Eraser:
 
     Args:
         folder: of the packs.
+        free_bytes: tells the room in it.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], folder: Path) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], folder: Path, free_bytes: Callable[[Path], int] = count_free_bytes
+    ) -> None:
         self.database = database
         self._clock = clock
         self._folder = folder
+        # Less than a sender must leave: what is erased makes room.
+        self._disk = Disk(folder, ROOM_LEFT, free_bytes=free_bytes)
+        self._failures: dict[str, _Failure] = {}
 
     def delete_study(self, scope: Scope, study_id: str, reason: str) -> Tombstone:
         """Bury a study. It is gone for everybody when this returns; its bytes go with `erase_all`.
 
         Raises:
             InvalidError: there is no reason.
+            ConflictError: an upload of it is still being imported; the rest of it would come back as half a study.
             ForbiddenError: the caller is no administrator of its project.
         """
         if not reason.strip():
@@ -84,6 +106,7 @@ class Eraser:
                 raise NotFoundError(f"There is no study {study_id}.", "Look at `hilum status`.")
             require(scope, Right.ADMINISTER, row.item_project)
             lock_project(connection, row.project_id)
+            _refuse_while_arriving(connection, study_id)
             tombstone = Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, scope.who, self._clock(), None)
             connection.execute(
                 insert(tombstones).values(
@@ -135,10 +158,16 @@ class Eraser:
         """Erase what is buried, pack by pack; to be run by one process at a time. What lies in a pack that is still open waits.
 
         Returns:
-            how many studies were erased to the end.
+            how many studies were erased to the end. A pack that cannot be written again stops no other.
         """
         for pack_id in self._packs_to_rewrite():
-            self._rewrite(pack_id)
+            self._try_to_rewrite(pack_id)
+        return self._stamp_erased()
+
+    def erase_next(self) -> int:
+        """As `erase_all`, one pack only; one that failed rests for a while. For who has other things to do too."""
+        waiting = (pack_id for pack_id in self._packs_to_rewrite() if not self._rests(pack_id))
+        any(self._try_to_rewrite(pack_id) for pack_id in waiting)
         return self._stamp_erased()
 
     def is_erased(self, study_id: str) -> bool:
@@ -166,18 +195,29 @@ class Eraser:
             }
             return sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
 
+    def _rests(self, pack_id: str) -> bool:
+        failure = self._failures.get(pack_id)
+        return failure is not None and self._clock() < failure.again_at
+
+    def _try_to_rewrite(self, pack_id: str) -> bool:
+        """Whether it was written again; why not is logged, once as long as it stays so."""
+        try:
+            self._rewrite(pack_id)
+        except HilumError as error:
+            before = self._failures.get(pack_id)
+            if before is None or before.kind is not type(error):
+                _LOG.error("what was deleted stays in pack %s for now: %s", pack_id, error)
+            self._failures[pack_id] = _Failure(type(error), self._clock() + REST)
+            return False
+        self._failures.pop(pack_id, None)
+        return True
+
     def _rewrite(self, pack_id: str) -> None:
-        buried = select(tombstones.c.study_id)
         with self.database.reading() as connection:
-            kept = set(
-                connection.scalars(
-                    select(members.c.offset).where(
-                        members.c.pack_id == pack_id,
-                        members.c.state != MemberState.DELETED,
-                        members.c.study_id.is_(None) | members.c.study_id.not_in(buried),
-                    )
-                )
-            )
+            if connection.scalar(select(packs.c.id).where(packs.c.id == successor(pack_id))) is not None:
+                raise ConflictError(f"The ledger knows pack {pack_id} and the one in its place.", "Run `hilum verify`.")
+            kept = _kept(connection, pack_id)
+        self._disk.require_space(sum(kept.values()) + _MEMBER_OVERHEAD * len(kept))
 
         def keep(member: StoredMember) -> bool:
             return member.offset in kept  # what the ledger does not know was never acknowledged: it goes too
@@ -208,8 +248,31 @@ def _is_deleted() -> ColumnElement[bool]:
     return members.c.state == literal_column(f"'{MemberState.DELETED}'")  # as the partial index has it, not as a parameter
 
 
+def _kept(connection: Connection, pack_id: str) -> dict[int, int]:
+    """Offset -> size of what stays of a pack."""
+    rows = connection.execute(
+        select(members.c.offset, members.c.size).where(
+            members.c.pack_id == pack_id,
+            members.c.state != MemberState.DELETED,
+            members.c.study_id.is_(None) | members.c.study_id.not_in(select(tombstones.c.study_id)),
+        )
+    )
+    return {row.offset: row.size for row in rows}
+
+
 def _project_of(connection: Connection, study_id: str) -> int:
     return int(connection.execute(select(tombstones.c.project_id).where(tombstones.c.study_id == study_id)).scalar_one())
+
+
+def _refuse_while_arriving(connection: Connection, study_id: str) -> None:
+    arriving = (
+        select(items.c.id)
+        .join(intakes, intakes.c.id == items.c.id)
+        .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
+        .where(intake_studies.c.study_id == study_id, items.c.status.in_(["ready", "claimed"]))
+    )
+    if connection.scalar(arriving.limit(1)) is not None:
+        raise ConflictError("An upload of this study is still being imported.", "Delete the study when the upload is through.")
 
 
 def _packs_of(study_id: str) -> Select[Any]:

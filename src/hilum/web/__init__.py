@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
 from hilum.runtime.assembling import Application
 from hilum.web.rendering import render
+from hilum.web.statics import show_static
 from hilum.web.studies import show_studies
 from hilum.web.study import show_study
 from hilum.web.thumbnail import show_thumbnail
@@ -43,7 +43,7 @@ def routes(app: Application, scope_of: ScopeOf) -> list[BaseRoute]:
         PageRoute("/studies", _page(show_studies, app, scope_of), name="studies page"),
         PageRoute("/studies/{study}", _page(show_study, app, scope_of), name="study page"),
         PageRoute("/series/{series}/thumbnail.png", _page(show_thumbnail, app, scope_of), name="thumbnail"),
-        Mount("/static", StaticFiles(packages=[("hilum.web", "static")]), name="static"),
+        PageRoute("/static/{name}", _page(show_static, app, scope_of), name="static file"),
     ]
 
 

@@ -23,7 +23,8 @@ Why losing an acknowledged member takes a broken disk:
 5. Nothing is cut off that stands before something whole.
 """
 
-from hilum.stores.packs.disk import pack_path, sync_durably
+from hilum.stores.packs.disk import Disk, count_free_bytes, find_packs, pack_path, sync_durably
+from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
 from hilum.stores.packs.recovering import Recovery, recover
@@ -33,6 +34,7 @@ from hilum.stores.packs.writing import Batch, MemberWriter
 
 __all__ = [
     "Batch",
+    "Disk",
     "MemberWriter",
     "PackPool",
     "PackReader",
@@ -41,12 +43,15 @@ __all__ = [
     "ScannedMember",
     "Settlement",
     "Verification",
+    "count_free_bytes",
+    "find_packs",
     "pack_path",
     "recover",
     "remove",
     "rewrite",
     "scan",
     "settle",
+    "successor",
     "sync_durably",
     "verify",
 ]

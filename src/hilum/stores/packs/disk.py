@@ -79,13 +79,22 @@ def pack_path(folder: Path, pack_id: str) -> Path:
     Raises:
         StorageError: `pack_id` is no UUID in its usual form, so no path is made of it.
     """
-    try:
-        is_ours = str(uuid.UUID(pack_id)) == pack_id
-    except ValueError:
-        is_ours = False
-    if not is_ours:
+    if not is_pack_id(pack_id):
         raise StorageError(f"{pack_id!r:.60} is not the id of a pack.")
     return folder / f"{pack_id}.tar"
+
+
+def is_pack_id(text: str) -> bool:
+    """Whether this is a UUID in its usual form."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def find_packs(folder: Path) -> list[Path]:
+    """All packs by name. A file with another name is a person's own, a copy perhaps, and is left alone."""
+    return sorted(path for path in folder.glob("*.tar") if is_pack_id(path.stem))
 
 
 def write_fully(fd: int, body: bytes | bytearray | memoryview, at: int) -> None:
@@ -119,4 +128,6 @@ def refusal(error: Exception, pack_id: str) -> HilumError:
         return StorageFullError(f"The vault's disk is full (pack {pack_id}).", "Free some space; what was acknowledged is kept.")
     if isinstance(error, HilumError):
         return type(error)(error.sentence, error.mend)
-    return StorageError(f"Pack {pack_id} could not be written: {error}.", "Send again what was not acknowledged, and look at the disk.")
+    # Not the error's own words: a database's may quote what was sent.
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return StorageError(f"Pack {pack_id} could not be written ({reason}).", "Send again what was not acknowledged, and look at the disk.")

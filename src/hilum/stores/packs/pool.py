@@ -202,4 +202,4 @@ class PackPool:
 def _refuse_unindexed(error: Exception) -> HilumError:
     if isinstance(error, HilumError):
         return type(error)(error.sentence, error.mend)
-    return StorageError(f"The bytes are durable but the pack index could not be written: {error}.", "Send them again.")
+    return StorageError(f"The bytes are durable but the pack index could not be written ({type(error).__name__}).", "Send them again.")

@@ -3,7 +3,8 @@
 The order, and what a start finds after a kill at that place:
 
 1. `rewrite` writes `<new id>.tar.rewriting`          -> `settle` removes it; the old pack is whole
-2. it makes that durable, renames it to `<new id>.tar`  -> `settle` removes it: the ledger knows the old pack; that is whole
+2. it makes that durable, renames it to `<new id>.tar`  -> `settle` removes it: the ledger knows the old pack; that is whole. Without a
+                                                         start, the next `rewrite` replaces it
 3. the caller switches the ledger to `moved` and forgets `dropped`, in one transaction
 4. `remove(old)`                                      -> `settle` removes it: the ledger knows its successor; they are gone
 
@@ -17,9 +18,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hilum.model.errors import ConflictError, HilumError, StorageError
+from hilum.model.errors import HilumError, StorageError
 from hilum.model.members import StoredMember
-from hilum.stores.packs.disk import lock, pack_path, refusal, sync_durably, sync_folder, write_fully
+from hilum.stores.packs.disk import find_packs, is_pack_id, lock, pack_path, refusal, sync_durably, sync_folder, write_fully
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, encode_header, is_commit, padding, successor
 from hilum.stores.packs.scanning import read_headers
 
@@ -63,10 +64,11 @@ class Settlement:
 def rewrite(path: Path, keep: Callable[[StoredMember], bool], *, sync: Callable[[int], None] = sync_durably) -> RewrittenPack:
     """Write a sealed pack again with the members that `keep` wants; the old one stays until `remove`.
 
-    Bytes and notes are copied as they are; members of batches stand alone from now on, as all of them were committed.
+    Bytes and notes are copied as they are; members of batches stand alone from now on, as all of them were committed. What a killed
+    rewriting left in the new one's place is replaced: the caller makes sure that the ledger does not know it.
 
     Raises:
-        ConflictError: the pack is still being written, or was rewritten and not removed.
+        ConflictError: the pack is still being written.
         StorageFullError: no room for the new one; nothing has changed.
         StorageError: the pack cannot be read to its end; nothing has changed.
     """
@@ -75,8 +77,6 @@ def rewrite(path: Path, keep: Callable[[StoredMember], bool], *, sync: Callable[
     try:
         with path.open("rb", buffering=0) as old:
             lock(old.fileno(), path)
-            if new_path.exists():
-                raise ConflictError(f"Pack {path.stem} was rewritten already.", "Restart the server: it settles which one counts.")
             rewritten = _write_half(old.fileno(), path.stem, half, keep, sync)
             half.rename(new_path)
             sync_folder(path.parent)
@@ -100,17 +100,17 @@ def remove(folder: Path, pack_id: str) -> None:
 
 
 def settle(folder: Path, known: Collection[str]) -> Settlement:
-    """Finish or take back the rewritings that a kill interrupted; to be called at start, before anything is written.
+    """Finish or take back the rewritings that a kill interrupted; to be called at start, or by the one that rewrites.
 
     Args:
-        folder: of the packs.
+        folder: of the packs; files whose name is no UUID are left alone.
         known: ids of all packs that the ledger counts as present.
 
     Raises:
         StorageError: a file cannot be removed.
     """
-    halves = [path.name for path in folder.glob(f"*{_SUFFIX}")]
-    strangers = sorted(path.stem for path in folder.glob("*.tar") if path.stem not in known)
+    halves = [path.name for path in folder.glob(f"*{_SUFFIX}") if is_pack_id(path.name.removesuffix(_SUFFIX))]
+    strangers = [path.stem for path in find_packs(folder) if path.stem not in known]
     # Where the old pack is gone, its successor is all there is, whatever a ledger restored from an older copy says.
     takes_the_place = {successor(pack_id) for pack_id in known if pack_path(folder, pack_id).exists()}
     leftover = [pack_id for pack_id in strangers if pack_id in takes_the_place or _has_known_successor(pack_id, known)]
