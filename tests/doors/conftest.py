@@ -17,11 +17,13 @@ from hilum.dicom.upperlayer.items import PresentationContextProposed
 from hilum.dicom.upperlayer.messages import CStoreRequest, Response
 from hilum.doors.dimse_requestor import Address, Requestor, echo, make_request
 from hilum.model.identity import SYSTEM
+from hilum.model.records import SetAsideMember, Study
 from hilum.runtime.assembling import Application, assemble, make_tools, open_pool, ship
 from hilum.runtime.serving_dimse import serve_dimse
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
 from hilum.runtime.supervising import listen
+from hilum.stores.catalogue import Page, StudyFilter
 from hilum.stores.migrations import upgrade
 from hilum.stores.packs import scan
 
@@ -87,12 +89,21 @@ class DimseSite:
                 found[member.name] = content[member.offset : member.offset + member.size]
         return found
 
+    def studies(self) -> list[Study]:
+        return self.app.catalogue.list_studies(SYSTEM, StudyFilter(), Page())
+
+    def set_aside(self) -> list[SetAsideMember]:
+        return self.app.catalogue.list_set_aside(SYSTEM, Page())
+
     def work(self, seconds: float = 60) -> None:
-        """Do all that is ready, deferred items included, until nothing moves any more."""
+        """Do all that is ready, and what becomes ready by itself, until every item is at rest."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not self.worker.step() and not self.app.ledger.wake_due(SYSTEM):
+            if self.worker.step() or self.app.ledger.wake_due(SYSTEM):
+                continue
+            if self.app.ledger.next_due_at(SYSTEM) is None:
                 return
+            time.sleep(0.01)  # the door tells the ledger soon that an association ended
         raise AssertionError("there is work without end")
 
 
@@ -102,11 +113,12 @@ def ask_to_store(peer: Requestor, body: bytes, uid: str, sop_class: str = MR, me
 
 def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
     """A door over `folder`, for as long as the generator lives."""
-    settings = Settings(data=folder, **{"free_disk_bytes": 0, **options})
+    settings = Settings(data=folder, **{"free_disk_bytes": 0, "dimse_project": "inbox", **options})
     settings.packs.mkdir(parents=True, exist_ok=True)
     app = assemble(settings)
     upgrade(app.database)
     ship(app)
+    app.access.create_project(SYSTEM, "inbox", quiet_seconds=0)
     listening, ready = listen("127.0.0.1", 0), threading.Event()
     port = listening.getsockname()[1]
     stops: list[Callable[[], object]] = []

@@ -148,11 +148,16 @@ class DimseDoor:
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
         """Whose images it brings, or why it may not."""
         try:
-            projects, peers = await self._look_up()
+            if self._ticks() < self._known_until:
+                verdict = admit(request, address, self._rules, *self._known)
+                if isinstance(verdict, Admission):
+                    return verdict
+            # Whoever would be rejected by what was true a moment ago may just have been let in: it is asked again.
+            known = await self._look_up()
         except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
             _LOG.warning("projects and peers cannot be read: %s", type(error).__name__)
             return Rejection(TEMPORARY_CONGESTION, "The ledger does not answer.")
-        return admit(request, address, self._rules, projects, peers)
+        return admit(request, address, self._rules, *known)
 
     def closed(self, connection: Connection) -> None:
         """It is gone."""
@@ -167,8 +172,6 @@ class DimseDoor:
     # --- the ledger ---
 
     async def _look_up(self) -> tuple[Sequence[NamedProject], Sequence[KnownPeer]]:
-        if self._ticks() < self._known_until:
-            return self._known
         if self._looking_up is None:
             self._looking_up = asyncio.get_running_loop().run_in_executor(self._threads, self._read_directory)
             self._looking_up.add_done_callback(self._looked_up)
