@@ -101,7 +101,8 @@ class DimseSite:
         while time.monotonic() < deadline:
             if self.worker.step() or self.app.ledger.wake_due(SYSTEM):
                 continue
-            if self.app.ledger.next_due_at(SYSTEM) is None:
+            # What was deferred may have become ready since: only a second look is sure.
+            if self.app.ledger.next_due_at(SYSTEM) is None and not self.worker.step():
                 return
             time.sleep(0.01)  # the door tells the ledger soon that an association ended
         raise AssertionError("there is work without end")

@@ -257,12 +257,13 @@ def test_a_study_sent_half_and_then_whole_is_there_once(make_site: Callable, mak
     assert states == []
 
 
-def test_the_same_uid_with_other_pixels_is_flagged_and_overwrites_nothing(make_site: Callable, make_data_set: Callable) -> None:  # 13
+def test_the_same_uid_with_other_pixels_is_flagged_and_overwrites_nothing(
+    make_site: Callable, make_data_set: Callable, ask: Callable
+) -> None:  # 13
     site = make_site()
-    project = site.project("clash", quiet_seconds=0)
     first, second = make_data_set("1.2.32.1", size=100), make_data_set("1.2.32.1", size=200)
-    assert site.store(first, "1.2.32.1", project).status == Status.SUCCESS
-    assert site.store(second, "1.2.32.1", project).status == Status.SUCCESS
+    with site.associate() as peer:
+        assert {ask(peer, body, "1.2.32.1").status for body in (first, second)} == {Status.SUCCESS}
     site.work()
     aside = site.set_aside()
     assert [one.state for one in aside] == [MemberState.CONFLICT]
