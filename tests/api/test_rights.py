@@ -108,8 +108,8 @@ def test_a_role_is_let_in_where_it_has_the_right_and_nowhere_else(site, held, ro
 
 
 def site_wide() -> set[str]:
-    """What belongs to no single project: a role in `admin` is needed, one in a project is not enough."""
-    return {f"{PREFIX}{path}" for path in ("/projects", "/templates", "/templates/{name}", "/metrics")}
+    """What belongs to no single project: a role in `admin` is needed, or the right to see identities; a role in a project is not enough."""
+    return {f"{PREFIX}{path}" for path in ("/projects", "/templates", "/templates/{name}", "/metrics", "/set-aside/{set_aside_id}/content")}
 
 
 def test_another_projects_ids_do_not_exist(site, held):

@@ -278,8 +278,10 @@ def test_the_access_log_names_no_query_and_no_file(site, uploading, caplog):
     caplog.set_level("INFO", "hilum.access")
     upload = uploading(site.project())
     upload.put("Vera_Ljubljana.dcm", b"x")
+    upload.put("Vera_Ljubljana.dcm", b"other bytes")
     upload.client.get("/studies?patient_id=MS-0001")
-    assert "PUT /api/v1/uploads/{upload_id}/files/{name:path} 201" in caplog.text
+    assert "PUT /api/v1/uploads/{upload_id}/files/{name:path} 409" in caplog.text
+    assert "{name:path} 201" not in caplog.text  # the ledger has a row of each file that is kept
     lines = [record.getMessage() for record in caplog.records if record.name == "hilum.access"]
     assert not any("Vera" in line or "MS-0001" in line for line in lines)
 

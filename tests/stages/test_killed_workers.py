@@ -8,13 +8,13 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from line import Line, open_line, settings_in
 from sqlalchemy import func, select
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Status
 from hilum.stores.schema import artifacts, derivatives, instances, receipts
-import pytest
 from images import read_folder, series_of
 
 KILLS = 10

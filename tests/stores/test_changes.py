@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from hilum.model.errors import LeaseLostError
+from hilum.model.errors import ConflictError, LeaseLostError
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import (
@@ -136,17 +136,48 @@ def test_importing_that_runs_again_tells_its_studies_nothing_new(site, image, ma
     assert (site.study().revision, site.study().item.stage) == (2, "matching")
 
 
-def test_a_buried_study_is_not_dug_up_by_an_upload_that_was_under_way(site, image):
+def test_a_study_is_not_buried_while_an_upload_of_it_is_being_imported(site, image):
     site.deliver(image("1.2.1.1.1"))
     study = site.study()
     intake = site.start()
     site.put(intake, image("1.2.1.1.2"))
     site.intakes.complete(SYSTEM, intake.id)
     site.register(intake)
-    site.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    with pytest.raises(ConflictError, match="still being imported"):
+        site.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
     site.finish_importing(intake)
+    site.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
     assert site.ledger.find(SYSTEM, study.id).status is Status.CANCELLED
     assert site.ledger.claim(SYSTEM, "worker", LEASE) is None
+
+
+def test_a_study_whose_upload_is_half_imported_is_listed_and_waits_at_gathering(site, image):
+    intake = site.start()
+    site.put(intake, image("1.2.1.1.1"))
+    site.intakes.complete(SYSTEM, intake.id)
+    site.register(intake)
+    assert (site.study().item.stage, site.study().item.status) == (Stage.GATHERING, Status.READY)
+    assert site.catalogue.requests(SYSTEM, site.study().id)[0].pending
+
+
+def test_late_instances_make_a_new_revision_with_the_first_of_them(site, image):
+    site.deliver(image("1.2.1.1.1"))
+    site.advance_study("matching")
+    intake = site.start()
+    site.put(intake, image("1.2.1.1.2"))
+    site.intakes.complete(SYSTEM, intake.id)
+    site.register(intake)
+    assert (site.study().revision, site.study().item.stage) == (2, Stage.GATHERING)
+
+
+def test_an_object_of_another_patient_stays_when_the_study_it_clashes_with_is_deleted(site, image):
+    site.deliver(image("1.2.1.1.1"))
+    study = site.study()
+    intake = site.deliver(image("1.2.1.1.2", patient_id="P2"))
+    (clashing,) = site.catalogue.conflicts(SYSTEM, study.id)
+    site.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    site.eraser.erase_all()
+    assert site.catalogue.find_set_aside(SYSTEM, clashing.key).intake_id == intake.id
 
 
 def test_a_study_that_a_worker_has_is_reopened_and_the_worker_loses_it(site, image):

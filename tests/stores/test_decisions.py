@@ -203,3 +203,24 @@ def test_an_unknown_series_or_template_sends_nothing(site, unmatched):
         with pytest.raises(NotFoundError):
             site.decisions.assign(NINA, series, template)
     assert site.catalogue.list_workitems(SYSTEM, study_id=site.study().id) == []
+
+
+def test_an_upload_is_neither_cancelled_nor_sent_to_a_stage_that_nobody_runs(site, image):
+    intake = site.deliver(image("1.2.1.1.1"))
+    with pytest.raises(ConflictError, match="cannot be cancelled"):
+        site.decisions.cancel(SYSTEM, intake.id)
+    with pytest.raises(ConflictError, match="has no stage retrieving"):
+        site.decisions.send_back(SYSTEM, intake.id, Stage.RETRIEVING)
+
+
+def test_a_study_held_because_of_its_workitem_goes_on_with_it(site, image):
+    site.save_template("t")
+    site.deliver(image("1.2.1.1.1"), report_type="t")
+    site.advance_study("matching")
+    study = site.study()
+    change = Matched(study.id, study.revision, (), (NewWorkitem("t", 1, (), "Slice 2 is missing."),), ())
+    site.ledger.finish(SYSTEM, site.claim(Kind.STUDY), Hold("Slice 2 is missing.", (change,)))
+    (workitem,) = site.catalogue.list_workitems(SYSTEM, study_id=study.id)
+    site.decisions.retry(SYSTEM, site.study().id, "It is enough.")
+    assert site.ledger.find(SYSTEM, workitem.id).status is Status.READY
+    assert site.study().item.status is Status.FINISHED

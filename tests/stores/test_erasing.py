@@ -116,7 +116,7 @@ def test_the_same_images_can_be_sent_again_at_once(vault):
         old = _study(line.app, DOOMED)
         line.app.eraser.delete_study(SYSTEM, old.id, "Sent by mistake.")
         intake = line.upload(doomed(), report_type="copied")
-        assert line.worker.step()
+        assert line.importer.step()
         assert line.app.intakes.counts(SYSTEM, intake.id)["imported"] == 3
         line.app.eraser.erase_all()
         new = _study(line.app, DOOMED)
@@ -168,7 +168,7 @@ def test_a_deleted_set_aside_member_leaves_its_pack_and_the_others_stay(vault):
     letter = b"Dear Mrs. " + NAME
     with opened(vault) as line:
         intake = line.upload({"letter.txt": letter, "9.dcm": image(9, study=KEPT, PatientID="P77")})
-        assert line.worker.step()
+        assert line.importer.step()
     with opened(vault) as line:
         (aside,) = line.app.catalogue.set_aside_of_intake(SYSTEM, intake.id)
         line.app.eraser.delete_set_aside(SYSTEM, aside.key)

@@ -122,7 +122,7 @@ LEASE = timedelta(seconds=60)
 
 
 def test_the_most_urgent_item_is_claimed_first_then_the_oldest(site):
-    for item_id, priority in (("older", 0), ("newer", 0), ("urgent", 5)):
+    for item_id, priority in (("older", 0), ("newer", 0), ("urgent", -5)):
         with site.database.writing() as connection:
             create_item(connection, 1, item_id, Kind.STUDY, Stage.GATHERING, Status.READY, "", "a test", site.clock(), priority=priority)
         site.clock.advance(seconds=1)

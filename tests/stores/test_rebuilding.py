@@ -30,7 +30,7 @@ def vault(settings):
     with open_line(settings) as line:
         line.app.access.create_project(SYSTEM, "ward")
         line.upload(FILES, project="ward", dataset="trial-7")
-        assert line.worker.step()
+        assert line.importer.step()
     return settings
 
 
@@ -86,7 +86,7 @@ def test_an_older_ledger_learns_from_the_packs_what_came_after_it(vault, tmp_pat
     back_up(vault, tmp_path / "copy.sqlite")
     with open_line(vault) as line:
         line.upload({"6.dcm": image(6)})
-        line.worker.step()
+        line.importer.step()
         after = line.held_bytes()
     _lose_the_ledger(vault)
     (tmp_path / "copy.sqlite").rename(vault.data / "ledger.sqlite")

@@ -97,6 +97,7 @@ CALLS = {
     "Catalogue.find_study": lambda site, scope, held: site.catalogue.find_study(scope, held["study"].id),
     "Catalogue.list_studies": lambda site, scope, held: site.catalogue.list_studies(scope, StudyFilter(project="ward"), Page()),
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
+    "Catalogue.intakes_of_study": lambda site, scope, held: site.catalogue.intakes_of_study(scope, held["study"].id),
     "Catalogue.requests": lambda site, scope, held: site.catalogue.requests(scope, held["study"].id),
     "Catalogue.quiet_seconds": lambda site, scope, held: site.catalogue.quiet_seconds(scope, "ward"),
     "Catalogue.list_series": lambda site, scope, held: site.catalogue.list_series(scope, held["study"].id),

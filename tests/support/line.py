@@ -35,14 +35,15 @@ class Clock:
 
 
 class Line:
-    """An application with its pools and one worker."""
+    """An application with its pools, a worker, and another that only imports."""
 
-    def __init__(self, settings: Settings, app: Application, clock: Clock, received: PackPool, worker: Worker) -> None:
+    def __init__(self, settings: Settings, app: Application, clock: Clock, received: PackPool, worker: Worker, importer: Worker) -> None:
         self.settings = settings
         self.app = app
         self.clock = clock
         self.received = received
         self.worker = worker
+        self.importer = importer
 
     # --- the door ---
 
@@ -125,6 +126,9 @@ def open_line(settings: Settings, *, prepared: bool = True, processors: Mapping[
     with ExitStack() as stack:
         stack.callback(app.close)
         received, deidentified, results = (stack.enter_context(tended_pool(app, kind)) for kind in ("received", "deidentified", "results"))
-        worker = make_worker(app, f"worker {uuid.uuid4()}", stop, lambda _: None, deidentified, results)
+        worker, importer = (
+            make_worker(app, f"worker {uuid.uuid4()}", stop, lambda _: None, deidentified, results, kinds=kinds)
+            for kinds in (tuple(Kind), (Kind.INTAKE,))
+        )
         worker._tools.processors.update(processors or {})
-        yield Line(settings, app, clock, received, worker)
+        yield Line(settings, app, clock, received, worker, importer)

@@ -61,6 +61,7 @@ NOUNS = (
     health,
     metrics,
 )
+JSON_IN_MEMORY = 64 << 20  # bytes of all bodies of changes together
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once
 STREAM_THREADS = 40
 
@@ -86,6 +87,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     api.state.application = app
     api.state.authenticator = Authenticator(app)
     api.state.turns = Turns()
+    api.state.json_memory = Memory(JSON_IN_MEMORY)
     api.state.metrics = watched
     api.state.intake = intake
     api.state.is_stopping = False
@@ -112,7 +114,7 @@ def archive_limits(settings: Settings) -> ArchiveLimits:
 
 
 class Surroundings:
-    """Around every request: its time, its line in the log (but for files that were kept), headers of every reply, and the end of every surprise.
+    """Around every request: its time, its line in the log, headers of every reply, and the end of every surprise.
 
     The line names the template of the path, never its query or a file's name: both may name a patient.
     """

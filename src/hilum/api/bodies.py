@@ -19,6 +19,7 @@ from hilum.model.errors import InvalidError
 IDLE_SECONDS = 30.0  # the longest silence within a body
 GRACE_SECONDS = 60.0
 LEAST_RATE = 8192  # bytes a second, on the average after the grace: one ISDN channel
+RAISE_THE_LIMIT = "Ask the administrator to raise HILUM_FILE_BYTES."
 
 _SHA_256 = re.compile(r"(?:^|,)\s*sha-256\s*=\s*([^,]*)")
 
@@ -31,11 +32,19 @@ class Body:
         most_bytes: the largest body that is taken.
         announced: its Content-Length; None where it comes in chunks.
         ticks: seconds, monotonic.
+        mend: what the sender of a larger one can do.
     """
 
     def __init__(
-        self, receive: Receive, most_bytes: int, announced: int | None = None, ticks: Callable[[], float] = time.monotonic
+        self,
+        receive: Receive,
+        most_bytes: int,
+        announced: int | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+        *,
+        mend: str = RAISE_THE_LIMIT,
     ) -> None:
+        self._mend = mend
         self.announced = announced
         self.size = 0
         self.is_over = False
@@ -79,7 +88,7 @@ class Body:
     def _count(self, number: int) -> None:
         self.size += number
         if self.size > self._most_bytes:
-            raise TooLargeError(f"The file has more than {self._most_bytes} bytes.", "Ask the administrator to raise HILUM_FILE_BYTES.")
+            raise TooLargeError(f"The body has more than {self._most_bytes} bytes.", self._mend)
         seconds = self._ticks() - self._began_at
         if seconds > GRACE_SECONDS + self.size / LEAST_RATE:
             raise TooSlowError(f"The body comes at less than {LEAST_RATE} bytes a second.", "Look at the network, then send it again.")
@@ -144,7 +153,7 @@ def announced_size(headers: Headers) -> int | None:
     return None if length is None else int(length)
 
 
-def check_announced(headers: Headers, most_bytes: int) -> None:
+def check_announced(headers: Headers, most_bytes: int, mend: str = RAISE_THE_LIMIT) -> None:
     """Refuse a body before its first byte.
 
     Raises:
@@ -154,7 +163,7 @@ def check_announced(headers: Headers, most_bytes: int) -> None:
     if headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedError("Bodies with a Content-Encoding are not read.", "Send the bytes as they are.")
     if (announced_size(headers) or 0) > most_bytes:
-        raise TooLargeError(f"The body has more than {most_bytes} bytes.", "Ask the administrator to raise HILUM_FILE_BYTES.")
+        raise TooLargeError(f"The body has more than {most_bytes} bytes.", mend)
 
 
 def announced_sha256(headers: Headers) -> bytes | None:

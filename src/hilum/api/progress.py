@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from hilum.api.shapes import StudyShape, Time, group_by_study, shape_study
+from hilum.api.shapes import StudyShape, Time, group_by_study, shape_name, shape_study
 from hilum.model.identity import Scope
 from hilum.model.progress import StudyStanding, progress_of
 from hilum.model.records import SetAsideMember
@@ -65,13 +65,13 @@ def shape_upload(app: Application, scope: Scope, upload_id: str) -> UploadShape:
         outcome=progress.outcome,
         held=[HeldShape(study=one.study_id or None, workitem=one.workitem_id or None, sentence=one.sentence) for one in progress.held],
         counts=CountsShape(**app.intakes.counts(scope, upload_id)),
-        errors=[*progress.errors, *_set_aside_sentences(app.catalogue.set_aside_of_intake(scope, upload_id, MOST_ERRORS + 1))],
+        errors=[*progress.errors, *_set_aside_sentences(scope, app.catalogue.set_aside_of_intake(scope, upload_id, MOST_ERRORS + 1))],
         studies=[shape_study(scope, study, answering.get(study.id, []), asked) for study in studies],
     )
 
 
-def _set_aside_sentences(members: list[SetAsideMember]) -> list[str]:
-    sentences = [f"{member.file_name}: {member.reason}" for member in members[:MOST_ERRORS]]
+def _set_aside_sentences(scope: Scope, members: list[SetAsideMember]) -> list[str]:
+    sentences = [f"{shape_name(scope, member.file_name, member.stored.sha256)}: {member.reason}" for member in members[:MOST_ERRORS]]
     if len(members) > MOST_ERRORS:
         sentences.append("More files were set aside: look at GET /set-aside.")
     return sentences

@@ -11,14 +11,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
-from hilum.api.calling import Needs, caller_of
-from hilum.api.problems import TooLargeError
+from hilum.api.bodies import Body, Memory, announced_size, check_announced
+from hilum.api.calling import Caller, Needs, caller_of
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
 from hilum.stores.replies import Reply
 
 PREFIX = "/api/v1"
 MOST_JSON_BYTES = 16 << 20  # an offer of 100,000 files
+SEND_LESS = "Send it in several calls."
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -44,7 +45,7 @@ class UnrepeatedRoute(HilumRoute):
     """A change whose reply or request holds a secret: nothing of it is kept, so asking twice makes it twice."""
 
     def get_route_handler(self) -> Handler:
-        return APIRoute.get_route_handler(self)
+        return _Change(APIRoute.get_route_handler(self), keeps_replies=False)
 
 
 def make_router(noun: str) -> APIRouter:
@@ -66,16 +67,24 @@ class Turns:
 class _Change:
     """Answers what was asked before with the reply of then; what failed may be tried again."""
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(self, handle: Handler, *, keeps_replies: bool = True) -> None:
         self._handle = handle
+        self._keeps_replies = keeps_replies
 
     async def __call__(self, request: Request) -> Response:
-        body = await _read_body(request)
+        caller = await caller_of(request)  # first of all: nobody's body takes memory
+        check_announced(request.headers, MOST_JSON_BYTES, SEND_LESS)
+        async with cast(Memory, request.app.state.json_memory).reserved(_expected_bytes(request)):
+            return await self._answer(request, caller)
+
+    async def _answer(self, request: Request, caller: Caller) -> Response:
+        stream = Body(request.receive, MOST_JSON_BYTES, announced_size(request.headers), mend=SEND_LESS)
+        request.scope["hilum.body"] = stream
+        body = await stream.read(MOST_JSON_BYTES + 1)
         again = Request(request.scope, _received(body, request))
         key = request.headers.get("idempotency-key")
-        if key is None:
+        if key is None or not self._keeps_replies:
             return await self._handle(again)
-        caller = await caller_of(request)
         async with cast(Turns, request.app.state.turns).of(caller.key, key):
             return await self._once(again, caller.key, key, digest_request(request, body))
 
@@ -103,13 +112,12 @@ def reply_again(reply: Reply) -> Response:
     return Response(reply.body, reply.status, {"idempotency-replayed": "true"}, "application/json")
 
 
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_JSON_BYTES:
-            raise TooLargeError(f"The body has more than {MOST_JSON_BYTES} bytes.", "Send it in several calls.")
-    return bytes(body)
+def _expected_bytes(request: Request) -> int:
+    """Of the body, at most. RFC 9112 6.3: a request without Content-Length and Transfer-Encoding has none."""
+    announced = announced_size(request.headers)
+    if announced is not None:
+        return announced
+    return MOST_JSON_BYTES if "transfer-encoding" in request.headers else 0
 
 
 def _received(body: bytes, request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:

@@ -1,5 +1,6 @@
 """What senders gave and we cannot use: listed with the reason, downloadable, deletable."""
 
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from hilum.api.calling import Administrator, Reader
 from hilum.api.paging import Cursor, Limit, Listed, listed, page_by_key
 from hilum.api.routing import make_router
 from hilum.api.shapes import SetAsideShape, shape_set_aside
+from hilum.model.errors import ForbiddenError
 
 router = make_router("set-aside")
 
@@ -19,13 +21,15 @@ router = make_router("set-aside")
 def list_set_aside(call: Reader, project: str = "", cursor: Cursor = "", limit: Limit = 100) -> Any:
     """In the order it came."""
     found = call.app.catalogue.list_set_aside(call.scope, page_by_key(cursor, limit), project)
-    return listed(found, limit, shape_set_aside, lambda member: str(member.key))
+    return listed(found, limit, partial(shape_set_aside, call.scope), lambda member: str(member.key))
 
 
 @router.get("/set-aside/{set_aside_id}/content", response_class=Response)
 def download_set_aside(call: Reader, request: Request, set_aside_id: int) -> Response:
-    """The bytes as they came."""
+    """The bytes as they came, for those who may see identities: nothing is known about what is in them."""
     member = call.app.catalogue.find_set_aside(call.scope, set_aside_id)
+    if not call.scope.may_see_identity:
+        raise ForbiddenError("This needs the right to see identities.", "Ask somebody who may see them.")
     name = PurePosixPath(member.file_name).name or "file"
     return stream_stored(call, request, member.stored, name, "application/octet-stream")
 

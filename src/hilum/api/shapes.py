@@ -291,12 +291,17 @@ def shape_move(move: Move) -> MoveShape:
     )
 
 
-def shape_set_aside(member: SetAsideMember) -> SetAsideShape:
+def shape_name(scope: Scope, name: str, sha256: bytes) -> str:
+    """A sender's name for a file, which may name a patient: for those who may not see that, the beginning of its digest."""
+    return name if scope.may_see_identity else sha256.hex()[:12]
+
+
+def shape_set_aside(scope: Scope, member: SetAsideMember) -> SetAsideShape:
     return SetAsideShape(
         id=member.key,
         project=member.project,
         upload=member.intake_id,
-        file_name=member.file_name,
+        file_name=shape_name(scope, member.file_name, member.stored.sha256),
         reason=member.reason,
         state=member.state,
         size=member.stored.size,

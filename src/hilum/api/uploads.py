@@ -11,6 +11,7 @@ from hilum.api.deliveries import Deliveries
 from hilum.api.paging import Cursor, Listed, decode_cursor, listed
 from hilum.api.progress import UploadShape, shape_upload
 from hilum.api.routing import make_router
+from hilum.api.shapes import shape_name
 from hilum.api.upload_files import check_asked
 from hilum.doors.uploads import DOOR, check_name
 from hilum.stores.intakes import NewIntake, SentFile
@@ -67,7 +68,9 @@ def find_upload(call: Reader, upload_id: str) -> UploadShape:
 
 @router.get("/uploads/{upload_id}/files", response_model=Listed[FileShape])
 def list_files(call: Reader, upload_id: str, cursor: Cursor = "", limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Any:
-    """What the upload has, by name, with digests."""
+    """What the upload has, by name, with digests; who may not see identities gets the beginning of a digest for a name."""
+    if not call.scope.may_see_identity:
+        return _list_nameless(call, upload_id, int(decode_cursor(cursor, int) or 0), limit)
     found = call.app.intakes.list_files(call.scope, upload_id, decode_cursor(cursor, str), limit + 1)
     return listed(found, limit, _shape_file, lambda file: file.name)
 
@@ -95,6 +98,14 @@ async def complete_upload(call: Sender, request: Request, upload_id: str, comple
 
 def _deliveries(request: Request) -> Deliveries:
     return cast(Deliveries, request.app.state.intake.deliveries)
+
+
+def _list_nameless(call: Reader, upload_id: str, skipped: int, limit: int) -> dict[str, Any]:
+    """The same files in the same order; a cursor that held a name would tell it."""
+    found = call.app.intakes.list_files(call.scope, upload_id, "", skipped + limit + 1)[skipped:]
+    page = listed(found, limit, _shape_file, lambda _: str(skipped + limit))
+    named = [shape_name(call.scope, file.name, file.sha256) for file in found[:limit]]
+    return page | {"items": [item | {"name": name} for item, name in zip(page["items"], named, strict=True)]}
 
 
 def _shape_file(file: SentFile) -> dict[str, Any]:

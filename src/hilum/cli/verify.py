@@ -46,7 +46,7 @@ def _repair(settings: "Settings") -> "Report":
 
 
 def _tell(report: "Report") -> None:
-    for sentence in (*report.damaged, *report.lost, *report.unindexed):
+    for sentence in (*report.damaged, *report.lost, *report.unindexed, *report.orphaned):
         say(printable(sentence))
     repaired = f" {report.repaired} were indexed anew." if report.repaired else ""
     verdict = "All is sound." if report.is_sound else "Not all is sound."

@@ -48,7 +48,7 @@ class Status(StrEnum):
 
 
 STAGES: dict[Kind, tuple[Stage, ...]] = {
-    Kind.INTAKE: (Stage.RETRIEVING, Stage.IMPORTING),
+    Kind.INTAKE: (Stage.IMPORTING,),  # retrieving stands before it, when there is something that retrieves
     Kind.STUDY: (Stage.GATHERING, Stage.CHECKING, Stage.MATCHING),
     Kind.WORKITEM: (Stage.DEIDENTIFYING, Stage.PROCESSING, Stage.REVIEWING, Stage.DELIVERING),
 }

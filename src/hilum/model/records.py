@@ -23,6 +23,7 @@ class MemberState(StrEnum):
     SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
     SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
     DELETED = "deleted"  # buried by a person; goes when its pack is written again
+    ORPHANED = "orphaned"  # made by a workitem that an older ledger does not know: kept until a person looks
     MADE = "made"  # not received: a de-identified copy or a result of the workitem that stands as its intake
 
 
@@ -113,6 +114,7 @@ class Request:
     completed: bool  # the sender said that this is all
     imported: bool  # importing is through with it
     answered: bool  # matching has acted on it; it stands for later revisions all the same
+    pending: bool = False  # it is being imported, or will be by itself: more may come of it
     waiting: bool = False
     imported_until_at: datetime | None = None
 

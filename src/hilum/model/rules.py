@@ -13,6 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hilum.model.kept import IDENTITY_ATTRIBUTES
+
+NOT_TOLD = frozenset(IDENTITY_ATTRIBUTES) - {"StudyDate", "StudyDescription"}
+"""Sentences about rules are kept and shown to every reader of a study, who sees its date and description anyway."""
+
 Judge = Callable[[Any, Any], bool]
 """An operator's test: (actual value, wanted value) -> verdict. The actual value is never None."""
 
@@ -93,7 +98,7 @@ def _explain_condition(condition: Condition, attributes: Mapping[str, Any], judg
     if actual is None or actual in ("", []):
         return Explanation(False, f"{condition.attribute} is not present; wanted: {wanted}.", "condition")
     holds = judge(actual, condition.value)
-    return Explanation(holds, f"{condition.attribute} is {shown(actual)}; wanted: {wanted}.", "condition")
+    return Explanation(holds, f"{condition.attribute} is {shown(condition.attribute, actual)}; wanted: {wanted}.", "condition")
 
 
 def _summary(good: str, bad: str, holds: bool, parts: Sequence[Explanation]) -> str:
@@ -102,8 +107,10 @@ def _summary(good: str, bad: str, holds: bool, parts: Sequence[Explanation]) -> 
     return f"{bad}: " + " ".join(part.sentence for part in parts if not part.holds)
 
 
-def shown(value: Any) -> str:
-    """A value as a person reads it: 'T1W 3D', 2.9, GR\\IR."""
+def shown(attribute: str, value: Any) -> str:
+    """A value as a person reads it: 'T1W 3D', 2.9, GR\\IR; what identifies a patient is not told, whoever reads."""
+    if attribute in NOT_TOLD:
+        return "a value that identifies a patient"
     if isinstance(value, (list, tuple)):
         return repr("\\".join(str(part) for part in value))
     return repr(value)

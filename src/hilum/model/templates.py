@@ -63,7 +63,7 @@ class Template(Strict):
     processing: tuple[ProcessingStep, ...] = Field(min_length=1)
     review: Literal["never", "always", "on-warning"] = "never"
     destinations: tuple[Delivery, ...] = ()
-    priority: int = 0
+    priority: int = 0  # smaller goes first
 
     def rules(self) -> Iterator[Rule]:
         """Every rule the template holds."""

@@ -56,6 +56,11 @@ def recover(app: Application) -> Sequence[str]:
     return told
 
 
+def reclaim(app: Application) -> None:
+    """Copies and results that later ones replaced."""
+    app.pack_index.reclaim_replaced()
+
+
 def retire(app: Application) -> None:
     """Studies older than their project keeps them."""
     app.eraser.retire_due()
@@ -89,6 +94,7 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("fill in attributes", 2, fill_in),
         Chore("recover packs", 5, recover),
         Chore("retire", 600, retire),
+        Chore("reclaim", 3600, reclaim),
         Chore("sweep scratch", 3600, sweep_scratch),
     )
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hilum.model.errors import ConflictError, HilumError
+from hilum.model.errors import ConflictError, HilumError, StorageError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role
 from hilum.model.members import StoredMember
 from hilum.runtime.assembling import Application, assemble, ship
@@ -16,7 +16,7 @@ from hilum.runtime.settings import Settings
 from hilum.stores.access import Grant
 from hilum.stores.migrations import upgrade
 from hilum.stores.pack_index import PackRow
-from hilum.stores.packs import pack_path, recover, scan, settle
+from hilum.stores.packs import find_successor, pack_path, recover, scan, settle, verify
 
 Report = Callable[[str], None]
 
@@ -43,14 +43,40 @@ def recover_packs(app: Application, report: Report = _LOG.error) -> int:
     Args:
         report: is told what could not be mended; one pack's trouble stops no other.
     """
+    adopted = follow_rewritings(app, report)
     unknown = finish_rewritings(app)
-    adopted = recover_open_packs(app, report)
+    adopted += recover_open_packs(app, report)
     for pack_id in _by_age(app, unknown):
-        with _reported(report):
+        with reported(report):
             adopted += adopt_pack(app, pack_id, report)
     if adopted or unknown:
         _LOG.warning("recovered %d members that were durable and not yet indexed", adopted)
     return adopted
+
+
+def follow_rewritings(app: Application, report: Report = _LOG.error) -> int:
+    """Where a pack is gone and another was put in its place, the ledger is older than an erasing: it goes on with the other one.
+
+    What was erased stays erased. Returns the members that were new to the ledger.
+    """
+    rows = app.pack_index.list_packs()
+    known, adopted = {row.id for row in rows}, 0
+    for row in rows:
+        if not pack_path(app.settings.packs, row.id).exists():
+            path = find_successor(app.settings.packs, row.id)
+            with reported(report):
+                adopted += _follow(app, row, path) if path is not None and path.stem not in known else 0
+    return adopted
+
+
+def _follow(app: Application, row: PackRow, path: Path) -> int:
+    found = verify(path)
+    if not found.is_sealed:  # half of it would look as if the rest had been erased
+        raise StorageError(f"Pack {path.stem}, in the place of {row.id}, is not whole.", "Restore its file from a copy.")
+    members = sorted((*found.members, *found.damaged), key=lambda member: member.offset)
+    buried = app.eraser.follow(row.id, path.stem, found.size, members)
+    _LOG.warning("pack %s was written again after the ledger's copy was made; %d studies had been erased", row.id, buried)
+    return app.rebuilder.adopt(row.kind, found.members)
 
 
 def finish_rewritings(app: Application) -> Sequence[str]:
@@ -63,8 +89,8 @@ def recover_open_packs(app: Application, report: Report = _LOG.error) -> int:
     rows = {row.id: row for row in app.pack_index.list_packs("open")}
     adopted = 0
     for pack_id in _by_age(app, rows):
-        with _reported(report), suppress(ConflictError):
-            adopted += _recover_open_pack(app, rows[pack_id], report)
+        with reported(report), suppress(ConflictError):
+            adopted += recover_pack(app, rows[pack_id], report)
     return adopted
 
 
@@ -81,7 +107,8 @@ def kind_of(path: Path) -> str:
     return first.note.kind or "received" if first is not None else "received"
 
 
-def _recover_open_pack(app: Application, row: PackRow, report: Report) -> int:
+def recover_pack(app: Application, row: PackRow, report: Report = _LOG.error) -> int:
+    """Index what stands behind the last indexed member of a pack, cut off what is torn, and seal it. Returns the members found."""
     if pack_path(app.settings.packs, row.id).exists():
         return _recover(app, row.kind, row.id, row.indexed_end, report)
     if row.indexed_end:
@@ -119,7 +146,7 @@ def _first_member(path: Path) -> StoredMember | None:
 
 
 @contextmanager
-def _reported(report: Report) -> Iterator[None]:
+def reported(report: Report) -> Iterator[None]:
     """Trouble with one pack is told, and goes no further."""
     try:
         yield

@@ -7,13 +7,18 @@ from hilum.model.outcomes import Defer, Done, Outcome
 from hilum.model.ports import Tools
 from hilum.model.records import Request
 
-LOOK_AGAIN = timedelta(seconds=1)
+LOOK_AGAIN = timedelta(seconds=5)  # importing makes the study ready when it is through; this is for an import that fails
+
+LOOK_SOON = timedelta(seconds=1)  # importing comes by within seconds, and perhaps finds nothing for this study
 
 
 def run(item: Item, tools: Tools) -> Outcome:
     """Done with the evidence named, or deferred until the quiet time is over."""
     study = tools.catalogue.find_study(tools.scope, item.id)
-    requests = [request for request in tools.catalogue.requests(tools.scope, item.id) if not request.answered]
+    asked = tools.catalogue.requests(tools.scope, item.id)
+    if any(request.pending for request in asked):
+        return Defer(tools.clock() + LOOK_AGAIN, "Waiting until its upload is imported.")
+    requests = [request for request in asked if not request.answered]
     if requests and all(request.completed and request.imported for request in requests):
         return Done(f"Complete with {study.number_of_instances} instances: the sender completed the upload.")
     quiet = timedelta(seconds=tools.catalogue.quiet_seconds(tools.scope, study.project))
@@ -21,7 +26,7 @@ def run(item: Item, tools: Tools) -> Outcome:
     if until > tools.clock():
         return Defer(until, f"Waiting until nothing more has arrived for {quiet.total_seconds():g} s.")
     if any(_may_have_brought_more(request, until) for request in requests):
-        return Defer(tools.clock() + LOOK_AGAIN, "Waiting until what arrived meanwhile is imported.")
+        return Defer(tools.clock() + LOOK_SOON, "Waiting until what arrived meanwhile is imported.")
     return Done(f"Complete with {study.number_of_instances} instances: nothing more arrived for {quiet.total_seconds():g} s.")
 
 

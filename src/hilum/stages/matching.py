@@ -7,7 +7,7 @@ at its first stage, the others go on; the study itself is held only when no work
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hilum.model.lifecycle import Item, Status
+from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.outcomes import (
     Done,
     Finding,
@@ -20,7 +20,7 @@ from hilum.model.outcomes import (
     TemplateVerdict,
 )
 from hilum.model.ports import Tools
-from hilum.model.records import Request, Series, Study
+from hilum.model.records import Request, Series, Study, Workitem
 from hilum.model.roles import RoleSearch, find_roles, fitting_series
 from hilum.model.rules import Explanation
 from hilum.model.templates import Template
@@ -123,9 +123,14 @@ def _workitems(one: Judged, study: Study, requests: Sequence[Request], tools: To
 def _is_done(template: Template, study: Study, tools: Tools) -> bool:
     known = tools.catalogue.list_workitems(tools.scope, study_id=study.id)
     return any(
-        workitem.template == template.name and workitem.revision == study.revision and workitem.item.status is not Status.CANCELLED
-        for workitem in known
+        workitem.template == template.name and workitem.revision == study.revision and not _is_open_again(workitem) for workitem in known
     )
+
+
+def _is_open_again(workitem: Workitem) -> bool:
+    """Cancelled, or held here before anything was done: matching judges anew and supersedes it."""
+    held_by_matching = (workitem.item.stage, workitem.item.status) == (Stage.DEIDENTIFYING, Status.HELD)
+    return workitem.item.status is Status.CANCELLED or held_by_matching
 
 
 def _errors(one: Judged, inputs: Sequence[SeriesInput], findings: Sequence[Finding]) -> str:

@@ -106,13 +106,14 @@ class Catalogue:
 
     def find_study(self, scope: Scope, study: str) -> Study:
         """By our id, Study Instance UID or accession number; NotFoundError when none or when several fit."""
-        wanted = or_(studies.c.id == study, studies.c.study_instance_uid == study)
+        names = [studies.c.id, studies.c.study_instance_uid]  # one after the other: an OR of both would look at every study
+        if scope.may_see_identity:
+            names.append(studies.c.accession_number)
+        rows: list[Study] = []
         with self.database.reading() as connection:
-            rows = _studies(connection, STUDY_ROWS.where(wanted, in_scope(scope, studies.c.project_id)).limit(2))
-            if not rows and study and scope.may_see_identity:
-                rows = _studies(
-                    connection, STUDY_ROWS.where(studies.c.accession_number == study, in_scope(scope, studies.c.project_id)).limit(2)
-                )
+            for column in names:
+                if study and not rows:
+                    rows = _studies(connection, STUDY_ROWS.where(column == study, in_scope(scope, studies.c.project_id)).limit(2))
         if len(rows) != 1:
             what = "There is no study" if not rows else "There are several studies"
             raise NotFoundError(f"{what} {study!r}.", "Look at `hilum status`, or name it by its id.")
@@ -153,8 +154,9 @@ class Catalogue:
         """What intakes ask of a study, oldest first."""
         waiting = exists().where(members.c.intake_id == intakes.c.id, members.c.state == MemberState.RECEIVED)
         query = (
-            select(intakes, intake_studies.c.answered, waiting.label("waiting"))
+            select(intakes, intake_studies.c.answered, items.c.status, waiting.label("waiting"))
             .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
+            .join(items, items.c.id == intakes.c.id)
             .join(studies, studies.c.id == intake_studies.c.study_id)
             .where(intake_studies.c.study_id == study_id, in_scope(scope, studies.c.project_id))
             .order_by(intakes.c.started_at, intakes.c.id)
@@ -168,6 +170,7 @@ class Catalogue:
                     row.completed_at is not None,
                     row.imported,
                     row.answered,
+                    _is_pending(row),
                     row.waiting,
                     row.imported_until_at,
                 )
@@ -263,7 +266,7 @@ class Catalogue:
 
     def conflicts(self, scope: Scope, study_id: str) -> list[SetAsideMember]:
         """Members that clash with what the study holds."""
-        return self._set_aside(scope, members.c.study_id == study_id, members.c.state == MemberState.CONFLICT)
+        return self._set_aside(scope, members.c.clashing_study_id == study_id, members.c.state == MemberState.CONFLICT)
 
     def set_aside_of_intake(self, scope: Scope, intake_id: str, limit: int = 100) -> list[SetAsideMember]:
         """What an intake brought that could not be used."""
@@ -428,6 +431,12 @@ def merged(first: Mapping[str, Any], differs: Mapping[str, Any] | None) -> Mappi
     if not differs:
         return first
     return {keyword: value for keyword, value in {**first, **differs}.items() if value is not None}
+
+
+def _is_pending(row: Row[Any]) -> bool:
+    """Whether more may come of this intake by itself: it is being imported, or will be. A sender's may go on for hours."""
+    is_moving = row.status in (Status.READY, Status.CLAIMED) or (row.status == Status.DEFERRED and row.completed_at is not None)
+    return row.sender is None and is_moving
 
 
 def _is_aside() -> ColumnElement[bool]:

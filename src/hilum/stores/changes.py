@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import MOVES, Item, Kind, Stage, Status
+from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import (
     ArtifactsMade,
     Change,
@@ -23,6 +23,7 @@ from hilum.model.outcomes import (
     TicketTaken,
 )
 from hilum.model.records import MemberState
+from hilum.stores.arriving import has_workitems, supersede_workitems
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
 from hilum.stores.schema import (
     artifacts,
@@ -63,16 +64,16 @@ def _touch_studies(context: Context, change: StudiesTouched) -> None:
     imported = update(intakes).where(intakes.c.id == change.intake_id)
     imported = imported.values(imported=True, imported_until_at=change.imported_until_at).returning(intakes.c.project_id)
     lock_project(connection, connection.execute(imported).scalar_one())
-    touched = intake_studies.c.intake_id == change.intake_id
+    # Told once, though importing may run again: a sender's intake is imported many times.
+    touched = (intake_studies.c.intake_id == change.intake_id) & ~intake_studies.c.told
     for row in connection.execute(TOUCHED_STUDIES.where(touched).order_by(intake_studies.c.study_id)).all():
-        standing = connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).first()
-        if standing is None:
-            _gather(context, row)
-        elif row.new_instances:
-            _gather_again(context, item_of(standing), row.new_instances)
-        else:
-            _ask_again(context, item_of(standing), row)
-    connection.execute(update(intake_studies).where(touched).values(new_instances=0))  # told once, though importing may run again
+        item = item_of(connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).one())
+        if item.stage is Stage.GATHERING:
+            more = " more" if row.new_instances < row.number_of_instances else ""
+            _reopen(context, item, Stage.GATHERING, f"{row.new_instances}{more} instances arrived.")
+        elif not row.new_instances:
+            _ask_again(context, item, row)
+    connection.execute(update(intake_studies).where(touched).values(new_instances=0, told=True))
     _import_rest(context, change.intake_id)
 
 
@@ -102,27 +103,10 @@ TOUCHED_STUDIES = (
 )
 
 
-def _gather(context: Context, touched: Any) -> None:
-    why, who = f"{touched.number_of_instances} instances arrived.", context.scope.who
-    create_item(context.connection, touched.project_id, touched.study_id, Kind.STUDY, Stage.GATHERING, Status.READY, why, who, context.now)
-
-
-def _gather_again(context: Context, item: Item, new_instances: int) -> None:
-    """Late instances: a study that was past gathering gets a new revision, and its open workitems are superseded."""
-    if item.stage is not Stage.GATHERING or _has_workitems(context.connection, item.id):
-        revision = context.connection.scalar(
-            update(studies).where(studies.c.id == item.id).values(revision=studies.c.revision + 1).returning(studies.c.revision)
-        )
-        _supersede_workitems(context, item.id, f"Superseded by revision {revision}.")
-    _reopen(context, item, Stage.GATHERING, f"{new_instances} more instances arrived.")
-
-
 def _ask_again(context: Context, item: Item, touched: Any) -> None:
     """Nothing new arrived: the study stays as it is, unless something is to be looked at, or was not done on this revision."""
     wanted = touched.report_type
-    if item.stage is Stage.GATHERING:
-        return
-    if wanted and (touched.force_reprocessing or not _has_workitems(context.connection, item.id, wanted)):
+    if wanted and (touched.force_reprocessing or not has_workitems(context.connection, item.id, wanted)):
         _reopen(context, item, Stage.CHECKING, f"Asked for {wanted} on what is held already.")
     elif touched.force_reprocessing:
         _reopen(context, item, Stage.CHECKING, "Asked to process it again.")
@@ -141,35 +125,11 @@ def _answer(context: Context, touched: Any) -> None:
     context.connection.execute(update(intake_studies).where(its).values(answered=True))
 
 
-def _has_workitems(connection: Connection, study_id: str, template: str = "") -> bool:
-    """Whether the study's present revision has workitems, of a template where one is named."""
-    query = (
-        select(workitems.c.id)
-        .join(studies, (studies.c.id == workitems.c.study_id) & (studies.c.revision == workitems.c.revision))
-        .where(workitems.c.study_id == study_id)
-    )
-    if template:
-        query = query.where(workitems.c.template == template)
-    return connection.scalar(query.limit(1)) is not None
-
-
 def _has_conflicts(connection: Connection, touched: Any) -> bool:
     clashing = select(members.c.key).where(
-        members.c.intake_id == touched.intake_id, members.c.state == MemberState.CONFLICT, members.c.study_id == touched.study_id
+        members.c.intake_id == touched.intake_id, members.c.state == MemberState.CONFLICT, members.c.clashing_study_id == touched.study_id
     )
     return connection.scalar(clashing.limit(1)) is not None
-
-
-def _supersede_workitems(context: Context, study_id: str, why: str) -> None:
-    """Ready, deferred, held and failed ones are cancelled; a claimed one finishes, and delivering sees that it is outdated."""
-    open_items = (
-        ITEM_ROWS.join(workitems, workitems.c.id == items.c.id)
-        .where(workitems.c.study_id == study_id, items.c.status.in_(MOVES["supersede"].before))
-        .order_by(items.c.id)
-        .with_for_update(of=items)
-    )
-    for row in context.connection.execute(open_items).all():
-        move_item(context.connection, item_of(row), "supersede", context.scope.who, why, context.now)
 
 
 # --- checking and matching -----------------------------------------------------------------------------------------------------
@@ -196,6 +156,9 @@ def _record_matches(context: Context, change: Matched) -> None:
     ]
     if verdicts:
         connection.execute(insert(matches), verdicts)
+    for template in {new.template for new in change.workitems}:
+        why = f"Matched to {template} again."
+        supersede_workitems(connection, context.scope, context.now, change.study_id, why, template=template, held_at=Stage.DEIDENTIFYING)
     for new in change.workitems:
         make_workitem(context, change.study_id, change.revision, new)
     if change.answers:

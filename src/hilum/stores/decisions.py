@@ -14,7 +14,7 @@ from hilum.model.outcomes import NewWorkitem, SeriesInput
 from hilum.stores.catalogue import STUDY_ROWS, WORKITEM_ROWS
 from hilum.stores.changes import Context, make_workitem, release_study
 from hilum.stores.database import Database
-from hilum.stores.moving import ITEM_ROWS, item_of, lock_item, move_item
+from hilum.stores.moving import ITEM_ROWS, find_item, item_of, lock_item, move_item
 from hilum.stores.schema import items, reviews, series, studies, templates, workitems
 from hilum.stores.scoping import in_scope, require
 
@@ -62,7 +62,11 @@ class Decisions:
         return self._decide(scope, item_id, "send-back", reason or f"{scope.who} sent it back to {to_stage}.", to_stage)
 
     def cancel(self, scope: Scope, item_id: str, reason: str = "") -> Item:
-        """Stop an item for good."""
+        """Stop an item for good. An upload is not cancelled: what was acknowledged is in the ledger until somebody deletes it."""
+        with self.database.reading() as connection:
+            if find_item(connection, scope, item_id).kind is Kind.INTAKE:
+                mend = "Delete the studies that it brought, or what was set aside."
+                raise ConflictError("An upload cannot be cancelled: what was acknowledged stays.", mend)
         return self._decide(scope, item_id, "cancel", reason or f"{scope.who} cancelled it.")
 
     def _decide(self, scope: Scope, item_id: str, verb: str, why: str, to_stage: Stage | None = None) -> Item:

@@ -9,13 +9,14 @@ The order, so that a kill at any moment leaves the study whole or gone:
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, literal_column, select, update
 
 from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Right, Scope
@@ -107,23 +108,7 @@ class Eraser:
             require(scope, Right.ADMINISTER, row.item_project)
             lock_project(connection, row.project_id)
             _refuse_while_arriving(connection, study_id)
-            tombstone = Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, scope.who, self._clock(), None)
-            connection.execute(
-                insert(tombstones).values(
-                    study_id=study_id,
-                    project_id=row.project_id,
-                    study_instance_uid=tombstone.study_instance_uid,
-                    number_of_instances=tombstone.number_of_instances,
-                    reason=reason,
-                    who=tombstone.who,
-                    at=tombstone.at,
-                )
-            )
-            _stop_items(connection, study_id)
-            _free_identifiers(connection, study_id)
-            affected = set(connection.scalars(_packs_of(study_id)))
-            connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
-        return tombstone
+            return _bury(connection, study_id, reason, scope.who, self._clock())
 
     def delete_set_aside(self, scope: Scope, key: int) -> None:
         """Delete one member that was set aside: its pack is written again without it."""
@@ -150,9 +135,12 @@ class Eraser:
                 query.where(projects.c.retention_days.is_not(None), studies.c.id.not_in(select(tombstones.c.study_id)))
             ).all()
         due = [row for row in rows if row.last_received_at + timedelta(days=row.retention_days) <= self._clock()]
+        retired = 0
         for row in due:
-            self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
-        return len(due)
+            with suppress(ConflictError):  # an upload of it is being imported: the next round
+                self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
+                retired += 1
+        return retired
 
     def erase_all(self) -> int:
         """Erase what is buried, pack by pack; to be run by one process at a time. What lies in a pack that is still open waits.
@@ -169,6 +157,25 @@ class Eraser:
         waiting = (pack_id for pack_id in self._packs_to_rewrite() if not self._rests(pack_id))
         any(self._try_to_rewrite(pack_id) for pack_id in waiting)
         return self._stamp_erased()
+
+    def follow(self, pack_id: str, new_pack_id: str, size: int, found: Sequence[StoredMember]) -> int:
+        """The ledger was restored from a copy that is older than an erasing: it learns which pack stands in the place of one that is gone.
+
+        Args:
+            pack_id: what the ledger knows, and is gone.
+            new_pack_id: of the pack that a rewriting put in its place; `size` bytes, with the members `found`.
+
+        Returns:
+            how many studies were buried, because their bytes had been erased.
+        """
+        with self.database.writing() as connection:
+            rows = connection.execute(select(members).where(members.c.pack_id == pack_id)).all()
+            moved = _match(rows, found)
+            erased = {row.study_id for row in rows if row.offset not in moved and row.state == MemberState.IMPORTED}
+            for study_id in sorted(erased):
+                _bury(connection, study_id, "It was erased before the ledger was restored from an older copy.", SYSTEM.who, self._clock())
+            _switch(connection, pack_id, RewrittenPack(new_pack_id, size, moved, [], []))
+        return len(erased)
 
     def is_erased(self, study_id: str) -> bool:
         """Whether nothing of a buried study is left."""
@@ -238,6 +245,36 @@ class Eraser:
                 _forget(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         return len(erased)
+
+
+def _bury(connection: Connection, study_id: str, reason: str, who: str, at: datetime) -> Tombstone:
+    row = connection.execute(select(studies).where(studies.c.id == study_id)).one()
+    lock_project(connection, row.project_id)
+    connection.execute(
+        insert(tombstones).values(
+            study_id=study_id,
+            project_id=row.project_id,
+            study_instance_uid=row.study_instance_uid,
+            number_of_instances=row.number_of_instances,
+            reason=reason,
+            who=who,
+            at=at,
+        )
+    )
+    _stop_items(connection, study_id)
+    _free_identifiers(connection, study_id)
+    affected = set(connection.scalars(_packs_of(study_id)))
+    connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
+    return Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, who, at, None)
+
+
+def _match(rows: Sequence[Row[Any]], found: Sequence[StoredMember]) -> dict[int, StoredMember]:
+    """Offset in the index -> where the member lies now: the same bytes of the same delivery. Of equal ones an instance's goes first."""
+    places: dict[tuple[bytes, str], list[StoredMember]] = {}
+    for member in reversed(found):
+        places.setdefault((member.sha256, member.note.intake_id), []).append(member)
+    instances_first = sorted(rows, key=lambda row: (row.state != MemberState.IMPORTED, row.offset))
+    return {row.offset: same.pop() for row in instances_first if (same := places.get((row.sha256, row.intake_id)))}
 
 
 def _is_buried() -> ColumnElement[bool]:

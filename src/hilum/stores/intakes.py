@@ -336,7 +336,7 @@ def touch_studies(connection: Connection, intake_id: str, new_instances: Mapping
         known = connection.execute(
             update(intake_studies)
             .where(intake_studies.c.intake_id == intake_id, intake_studies.c.study_id == study_id)
-            .values(new_instances=intake_studies.c.new_instances + number)
+            .values(new_instances=intake_studies.c.new_instances + number, told=False)
         )
         if known.rowcount == 0:
             connection.execute(insert(intake_studies).values(intake_id=intake_id, study_id=study_id, new_instances=number, answered=False))

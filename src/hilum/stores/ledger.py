@@ -97,7 +97,7 @@ class Ledger:
         """Take the most urgent ready item of some kinds, for `lease`; None when nothing is ready."""
         ready = (
             ITEM_ROWS.where(items.c.status == Status.READY, items.c.kind.in_(kinds), in_scope(scope, items.c.project_id))
-            .order_by(items.c.priority.desc(), items.c.since_at)
+            .order_by(items.c.priority, items.c.since_at)
             .limit(1)
         )
         with self.database.reading() as connection:

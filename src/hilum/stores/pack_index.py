@@ -1,16 +1,19 @@
 """The packs as the ledger knows them: which exist, which are open, and what was made (not received) lies where in them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
 
+from hilum.model.lifecycle import Status
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.database import Database
-from hilum.stores.schema import members, packs, workitems
+from hilum.stores.schema import artifacts, derivatives, items, members, packs, workitems
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,16 @@ class PackRow:
     kind: str
     state: str
     indexed_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A copy or result whose workitem the ledger does not know."""
+
+    pack_id: str
+    offset: int
+    name: str
+    workitem_id: str
 
 
 class PackIndex:
@@ -49,12 +62,47 @@ class PackIndex:
 
     def index_made(self, made: Sequence[StoredMember]) -> None:
         """De-identified copies and results of workitems. Those of a workitem that was deleted meanwhile are erased with the next round."""
+        self._index_made(made, MemberState.DELETED)
+
+    def adopt_made(self, found: Sequence[StoredMember]) -> None:
+        """The same, found in packs: where the ledger does not know the workitem it may be older than it, and nothing is erased."""
+        self._index_made(found, MemberState.ORPHANED)
+
+    def _index_made(self, made: Sequence[StoredMember], without_workitem: MemberState) -> None:
         with self.database.writing("lazy") as connection:
             owners = {member.note.intake_id for member in made}
             query = select(workitems.c.id, workitems.c.study_id).where(workitems.c.id.in_(owners))
             rows = connection.execute(query.with_for_update(read=True, key_share=True))  # they are not deleted before this is written
             studies = {row.id: row.study_id for row in rows}
-            connection.execute(insert(members), [_made_row(member, studies.get(member.note.intake_id)) for member in made])
+            connection.execute(
+                insert(members), [_made_row(member, studies.get(member.note.intake_id), without_workitem) for member in made]
+            )
+
+    def list_orphaned(self) -> list[Orphan]:
+        """What was made by workitems that the ledger does not know."""
+        query = select(members).where(members.c.state == MemberState.ORPHANED).order_by(members.c.pack_id, members.c.offset)
+        with self.database.reading() as connection:
+            return [Orphan(row.pack_id, row.offset, row.file_name, row.intake_id) for row in connection.execute(query)]
+
+    def reclaim_replaced(self) -> int:
+        """Give up copies and results that nothing points to, of workitems that have ended: a later run replaced them, or theirs was killed.
+
+        Their packs are written again without them. What was received is never given up, not even where the same bytes were held already:
+        it is what a sender delivered, and goes with its study.
+
+        Returns:
+            how many members.
+        """
+        with self.database.reading() as connection:
+            keys = list(connection.scalars(_REPLACED))
+        for start in range(0, len(keys), _CHUNK):
+            with self.database.writing() as connection:
+                connection.execute(
+                    update(members)
+                    .where(members.c.key.in_(keys[start : start + _CHUNK]), members.c.state == MemberState.MADE)
+                    .values(state=MemberState.DELETED)
+                )
+        return len(keys)
 
     def list_packs(self, state: str | None = None) -> list[PackRow]:
         """All packs, or those in a state."""
@@ -72,18 +120,30 @@ class PackIndex:
             rows = connection.execute(select(members.c.offset, members.c.sha256).where(members.c.pack_id == pack_id))
             return {row.offset: row.sha256 for row in rows}
 
-    def want_sealed(self, pack_ids: Iterable[str]) -> None:
-        """Ask the owner of open packs to seal them soon."""
-        with self.database.writing() as connection:
-            connection.execute(update(packs).where(packs.c.id.in_(list(pack_ids)), packs.c.state == "open").values(seal_wanted=True))
-
     def wanted_sealed(self) -> set[str]:
         """Packs that somebody waits for."""
         with self.database.reading() as connection:
             return set(connection.scalars(select(packs.c.id).where(packs.c.seal_wanted, packs.c.state == "open")))
 
 
-def _made_row(member: StoredMember, study_id: str | None) -> dict[str, Any]:
+def _points_to_member(table: Table) -> ColumnElement[bool]:
+    return exists().where(table.c.pack_id == members.c.pack_id, table.c.offset == members.c.offset)
+
+
+# A workitem that goes on may be about to point to what it has just made; one that has ended never points to anything old again.
+_REPLACED = (
+    select(members.c.key)
+    .join(items, items.c.id == members.c.intake_id)
+    .where(
+        members.c.state == MemberState.MADE,
+        items.c.status.in_([Status.FINISHED, Status.REFUSED, Status.CANCELLED]),
+        ~_points_to_member(derivatives),
+        ~_points_to_member(artifacts),
+    )
+)
+
+
+def _made_row(member: StoredMember, study_id: str | None, without_workitem: MemberState) -> dict[str, Any]:
     return {
         "pack_id": member.pack_id,
         "offset": member.offset,
@@ -91,6 +151,6 @@ def _made_row(member: StoredMember, study_id: str | None) -> dict[str, Any]:
         "sha256": member.sha256,
         "intake_id": member.note.intake_id,
         "file_name": member.name,
-        "state": MemberState.DELETED if study_id is None else MemberState.MADE,
+        "state": without_workitem if study_id is None else MemberState.MADE,
         "study_id": study_id,
     }

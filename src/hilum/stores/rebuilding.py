@@ -34,18 +34,22 @@ class Rebuilder:
         """Index what is not indexed yet. Returns how many members were new to the ledger.
 
         Args:
-            kind: of their pack. What was made by a workitem that is gone is left out: it can be made again.
+            kind: of their pack. What was made by a workitem that the ledger does not know becomes `orphaned`: it is kept, and shown by
+                `hilum verify`; importing makes another workitem, which makes its own.
         """
         new = self._unknown(found)
+        if not new:
+            return 0
         if kind != "received":
-            if new:
-                self._pack_index.index_made(new)
+            self._pack_index.adopt_made(new)
             return len(new)
-        if new:
-            with self.database.writing() as connection:
-                for intake_id in dict.fromkeys(member.note.intake_id for member in new):
-                    self._adopt_intake(connection, next(member for member in new if member.note.intake_id == intake_id))
-            self._intakes.index(new)
+        firsts: dict[str, StoredMember] = {}
+        for member in new:
+            firsts.setdefault(member.note.intake_id, member)
+        with self.database.writing() as connection:
+            for first in firsts.values():
+                self._adopt_intake(connection, first)
+        self._intakes.index(new)
         return len(new)
 
     def _unknown(self, found: Sequence[StoredMember]) -> list[StoredMember]:

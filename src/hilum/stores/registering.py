@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hilum.model.identity import Scope
 from hilum.model.records import Intake, MemberState, ScannedInstance, SetAside
+from hilum.stores.arriving import arrive
 from hilum.stores.database import Database
 from hilum.stores.intakes import CHUNK, find_intake, insert_or_ignore, touch_studies
 from hilum.stores.schema import (
@@ -48,6 +49,10 @@ class _Series:
     added: int = 0
 
 
+_Headers = Mapping[tuple[str, str, str, str], Mapping[str, Any]]
+"""(series, study, and whose they are) -> the header of its first instance: two patients' objects may claim one series."""
+
+
 class Registrar:
     """Writes what importing read.
 
@@ -69,27 +74,45 @@ class Registrar:
         kept_generation: int,
     ) -> None:
         """All of a batch or nothing of it. Members that were registered before are left alone, so that a batch can run again."""
+        headers = self._read_headers(scope, intake_id, scanned, read_header)
         with self.database.writing() as connection:
             intake = find_intake(connection, scope, intake_id)
             project_id = project_id_of(connection, scope, intake.project)
             lock_project(connection, project_id)
-            batch = _Batch(connection, project_id, intake, self._clock(), read_header, kept_generation)
+            batch = _Batch(connection, project_id, intake, scope, self._clock(), headers, kept_generation)
             waiting = _waiting(connection, [one.member.key for one in scanned] + [one.member.key for one in set_aside])
             batch.set_aside([one for one in set_aside if one.member.key in waiting])
             batch.register([_storable(one) for one in scanned if one.member.key in waiting])
+
+    def _read_headers(self, scope: Scope, intake_id: str, scanned: Sequence[ScannedInstance], read_header: HeaderReader) -> _Headers:
+        """The headers of the first instances of series that are new: read before the one writer's turn, since a hostile one takes long."""
+        with self.database.reading() as connection:
+            intake = find_intake(connection, scope, intake_id)
+            project_id = project_id_of(connection, scope, intake.project)
+            held = _look_up_series(connection, project_id, scanned)
+        first = {_whose_series(one): one for one in reversed(scanned) if one.series_instance_uid not in held}
+        return {whose: storable(read_header(one)) for whose, one in first.items()}
 
 
 class _Batch:
     """One transaction of `Registrar.register`."""
 
     def __init__(
-        self, connection: Connection, project_id: int, intake: Intake, now: datetime, read_header: HeaderReader, kept_generation: int
+        self,
+        connection: Connection,
+        project_id: int,
+        intake: Intake,
+        scope: Scope,
+        now: datetime,
+        headers: _Headers,
+        kept_generation: int,
     ) -> None:
         self.connection = connection
         self.project_id = project_id
         self.intake = intake
+        self.scope = scope
         self.now = now
-        self.read_header = read_header
+        self.headers = headers
         self.kept_generation = kept_generation
         self.known = _Known()
         self.placed: list[dict[str, Any]] = []  # members with their new state
@@ -109,6 +132,9 @@ class _Batch:
         self._write_places()
         self._write_counts()
         touch_studies(self.connection, self.intake.id, self.touched)
+        for study_id, number in sorted(self.touched.items()):
+            if number:
+                arrive(self.connection, self.scope, self.now, self.project_id, study_id, number)
         if self.intake.dataset:
             rows = [{"study_id": study_id, "dataset": self.intake.dataset} for study_id in self.touched]
             if rows:
@@ -123,7 +149,8 @@ class _Batch:
             return
         clash = self._clash(one)
         if clash is not None:
-            self._place(one.member.key, MemberState.CONFLICT, clash[0], clash[1])
+            # It is nobody's part of that study: when the study is deleted these bytes stay.
+            self._place(one.member.key, MemberState.CONFLICT, None, clash[1], clashing_study_id=clash[0])
             self.touched.setdefault(clash[0], 0)
             return
         study_id = self._study(one)
@@ -136,7 +163,7 @@ class _Batch:
             self._place(one.member.key, MemberState.ALREADY_HELD, study_id, None)
         else:
             why = f"The instance {one.sop_instance_uid} is held already with other bytes; the one held is kept."
-            self._place(one.member.key, MemberState.CONFLICT, study_id, why)
+            self._place(one.member.key, MemberState.CONFLICT, study_id, why, clashing_study_id=study_id)
 
     def _clash(self, one: ScannedInstance) -> tuple[str, str] | None:
         """A UID that is held for somebody or something else: (study id, reason)."""
@@ -163,8 +190,10 @@ class _Batch:
         )
         self._place(one.member.key, MemberState.IMPORTED, study_id, None)
 
-    def _place(self, key: int, state: MemberState, study_id: str | None, reason: str | None) -> None:
-        self.placed.append({"member": key, "new_state": state, "of_study": study_id, "because": reason})
+    def _place(
+        self, key: int, state: MemberState, study_id: str | None, reason: str | None, *, clashing_study_id: str | None = None
+    ) -> None:
+        self.placed.append({"member": key, "new_state": state, "of_study": study_id, "because": reason, "clashes_with": clashing_study_id})
 
     # --- patients, studies, series: found, or made ----------------------------------------------------------------------
 
@@ -231,7 +260,7 @@ class _Batch:
             )
             .returning(series.c.key)
         ).scalar_one()
-        self.connection.execute(insert(series_headers).values(series_key=key, header=storable(self.read_header(one))))
+        self.connection.execute(insert(series_headers).values(series_key=key, header=self.headers[_whose_series(one)]))
         made = _Series(int(key), study_id, one.attributes, self.kept_generation)
         self.known.series[one.series_instance_uid] = made
         self._count_series(study_id)
@@ -256,10 +285,7 @@ class _Batch:
                 studies.c.project_id == self.project_id, studies.c.study_instance_uid.in_(uids)
             )
             self.known.studies |= {row.study_instance_uid: (row.id, row.patient_key) for row in self.connection.execute(query)}
-        for uids in _chunks({one.series_instance_uid for one in scanned}):
-            query = select(series).where(series.c.project_id == self.project_id, series.c.series_instance_uid.in_(uids))
-            for row in self.connection.execute(query):
-                self.known.series[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes, row.kept_generation)
+        self.known.series |= _look_up_series(self.connection, self.project_id, scanned)
         for ids in _chunks({_patient_of(one)[1] for one in scanned}):
             query = select(patients).where(patients.c.project_id == self.project_id, patients.c.patient_id.in_(ids))
             self.known.patients |= {(row.issuer_of_patient_id, row.patient_id): row.key for row in self.connection.execute(query)}
@@ -272,7 +298,12 @@ class _Batch:
         statement = (
             update(members)
             .where(members.c.key == bindparam("member"))
-            .values(state=bindparam("new_state"), study_id=bindparam("of_study"), reason=bindparam("because"))
+            .values(
+                state=bindparam("new_state"),
+                study_id=bindparam("of_study"),
+                reason=bindparam("because"),
+                clashing_study_id=bindparam("clashes_with"),
+            )
         )
         self.connection.execute(statement, self.placed)
 
@@ -295,6 +326,19 @@ class _Batch:
 
 def _storable(one: ScannedInstance) -> ScannedInstance:
     return replace(one, attributes=storable(one.attributes))
+
+
+def _look_up_series(connection: Connection, project_id: int, scanned: Sequence[ScannedInstance]) -> dict[str, _Series]:
+    held: dict[str, _Series] = {}
+    for uids in _chunks({one.series_instance_uid for one in scanned}):
+        query = select(series).where(series.c.project_id == project_id, series.c.series_instance_uid.in_(uids))
+        for row in connection.execute(query):
+            held[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes, row.kept_generation)
+    return held
+
+
+def _whose_series(one: ScannedInstance) -> tuple[str, str, str, str]:
+    return one.series_instance_uid, one.study_instance_uid, *_patient_of(one)
 
 
 def _waiting(connection: Connection, keys: Sequence[int]) -> set[int]:

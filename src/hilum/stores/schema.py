@@ -135,12 +135,14 @@ items = Table(
     Column("why", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("priority", Integer, nullable=False, server_default="0"),  # smaller goes first
     _at("since_at", nullable=False),
     _at("not_before_at"),
     _at("lease_until_at"),
     Column("claimed_by", String(64)),
     Index("ix_items_claim", "status", "priority", "since_at"),
+    Index("ix_items_due", "status", "not_before_at"),
+    Index("ix_items_leases", "status", "lease_until_at"),
     Index("ix_items_place", "kind", "stage", "status"),
 )
 
@@ -235,6 +237,7 @@ members = Table(  # the pack index
     Column("state", String(16), nullable=False),
     Column("study_id", Uuid, index=True),  # whose study it is, or would be: erased with it
     Column("reason", Text),
+    Column("clashing_study_id", Uuid),  # the study that a conflict clashes with; erasing that study does not touch it
     UniqueConstraint("pack_id", "offset"),
     Index("ix_members_intake", "intake_id", "state"),
     Index("ix_members_sha256", "sha256"),
@@ -261,7 +264,7 @@ studies = Table(
     Column("id", Uuid, primary_key=True),  # also items.id
     Column("project_id", ForeignKey("projects.id"), nullable=False),
     Column("patient_key", ForeignKey("patients.key"), nullable=False, index=True),
-    Column("study_instance_uid", Uid, nullable=False),
+    Column("study_instance_uid", Uid, nullable=False, index=True),
     Column("accession_number", Text, nullable=False, index=True),
     Column("study_date", Text, nullable=False),
     Column("description", Text, nullable=False),
@@ -286,6 +289,7 @@ intake_studies = Table(  # which studies an intake touched, and what it asks of 
     Column("intake_id", ForeignKey("intakes.id"), primary_key=True),
     Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("new_instances", Integer, nullable=False),
+    Column("told", Boolean, nullable=False, server_default=false()),  # the study knows of what importing found last
     Column("answered", Boolean, nullable=False),
 )
 
@@ -395,10 +399,11 @@ derivatives = Table(  # de-identified copies
     Column("workitem_id", ForeignKey("workitems.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("series_id", Uuid, nullable=False),
     Column("sop_instance_uid", Uid, nullable=False),
-    Column("pack_id", ForeignKey("packs.id"), nullable=False, index=True),
+    Column("pack_id", ForeignKey("packs.id"), nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
+    Index("ix_derivatives_place", "pack_id", "offset"),
 )
 
 artifacts = Table(
@@ -408,11 +413,12 @@ artifacts = Table(
     Column("workitem_id", ForeignKey("workitems.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("name", String(255), nullable=False),
     Column("media_type", String(128), nullable=False),
-    Column("pack_id", ForeignKey("packs.id"), nullable=False, index=True),
+    Column("pack_id", ForeignKey("packs.id"), nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
     UniqueConstraint("workitem_id", "name"),
+    Index("ix_artifacts_place", "pack_id", "offset"),
 )
 
 reviews = Table(
@@ -454,3 +460,7 @@ tombstones = Table(
 Index("ix_instances_member", instances.c.member_key)
 Index("ix_members_deleted", members.c.pack_id, postgresql_where=text("state = 'deleted'"), sqlite_where=text("state = 'deleted'"))
 Index("ix_tombstones_open", tombstones.c.at, postgresql_where=text("erased_at IS NULL"), sqlite_where=text("erased_at IS NULL"))
+_aside = text("state IN ('set_aside', 'conflict')")
+Index("ix_members_aside", members.c.key, postgresql_where=_aside, sqlite_where=_aside)
+_clashing = text("clashing_study_id IS NOT NULL")
+Index("ix_members_clashing", members.c.clashing_study_id, postgresql_where=_clashing, sqlite_where=_clashing)

@@ -25,11 +25,10 @@ def flip(vault, member, at):
         pack.write(bytes([byte[0] ^ 1]))
 
 
-def test_a_member_is_read_streamed_and_copied_as_it_came(vault, stored):
+def test_a_member_is_read_and_streamed_as_it_came(vault, stored):
     member, body = stored
-    reader, copy = vault.reader(), io.BytesIO()
-    reader.copy_to(member, copy)
-    assert reader.read(member) == b"".join(reader.stream(member, 4096)) == copy.getvalue() == body
+    reader = vault.reader()
+    assert reader.read(member) == b"".join(reader.stream(member, 4096)) == body
     assert reader.read_at(member.pack_id, member.offset + 100, 50) == body[100:150]
 
 
@@ -46,7 +45,7 @@ def test_damage_is_named_by_pack_and_offset(vault, stored, at):
     with pytest.raises(StorageError, match=f"{member.offset} of pack {member.pack_id}"):
         vault.reader().read(member)
     with pytest.raises(StorageError, match="damaged"):
-        vault.reader().copy_to(member, io.BytesIO())
+        list(vault.reader().stream(member))
     assert len(vault.reader().read(member, check=False)) == 300_000
 
 

@@ -28,7 +28,7 @@ from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
 from hilum.stores.packs.recovering import Recovery, recover
-from hilum.stores.packs.rewriting import RewrittenPack, Settlement, remove, rewrite, settle
+from hilum.stores.packs.rewriting import RewrittenPack, Settlement, find_successor, has_successor, remove, rewrite, settle
 from hilum.stores.packs.scanning import ScannedMember, Verification, scan, verify
 from hilum.stores.packs.writing import Batch, MemberWriter
 
@@ -45,6 +45,8 @@ __all__ = [
     "Verification",
     "count_free_bytes",
     "find_packs",
+    "find_successor",
+    "has_successor",
     "pack_path",
     "recover",
     "remove",

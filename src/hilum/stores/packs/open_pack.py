@@ -31,7 +31,16 @@ class Appended:
     end: int
 
 
-IndexRound = Round[list[StoredMember], None]
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """Members of a pack that are on stable storage up to `end`, to be indexed."""
+
+    pack: "OpenPack"
+    members: Sequence[StoredMember]
+    end: int
+
+
+IndexRound = Round[Durable, None]
 SyncRound = Round[Appended, IndexRound]
 
 
@@ -47,10 +56,12 @@ class OpenPack:
         HilumError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, disk: Disk, announce: Callable[[list[StoredMember]], IndexRound]) -> None:
+    def __init__(self, path: Path, disk: Disk, announce: Callable[[Durable], IndexRound]) -> None:
         self.pack_id = path.stem
         self.end = 0  # of the last member that is filled in
         self.durable_end = 0
+        self.indexed_end = 0  # what stands behind it and was refused is cut off
+        self.is_refused = False  # the index could not be written: nothing of this pack is indexed any more
         self.use = Use.FREE
         self.used_at = 0.0
         self.has_failed = False
@@ -137,6 +148,18 @@ class OpenPack:
         self._syncing.sync()
         return self.end + len(END_OF_ARCHIVE)
 
+    def refuse(self) -> None:
+        """The index could not be written: whoever waits is told so, and nothing is appended any more."""
+        self.is_refused = self.has_failed = True
+
+    def cut_refused(self) -> None:
+        """Take back what was written behind the last indexed member and refused, lest a start believes it. Nobody has the pack any more.
+
+        Raises:
+            OSError: it may still be there.
+        """
+        os.ftruncate(self._fd, self.indexed_end)
+
     def close(self) -> None:
         """Let the file and its lock go."""
         self._syncing.close(lambda: os.close(self._fd))
@@ -150,7 +173,7 @@ class OpenPack:
             self.has_failed = True
             raise
         self.durable_end = appended[-1].end
-        return self._announce([member for each in appended for member in each.members])
+        return self._announce(Durable(self, [member for each in appended for member in each.members], self.durable_end))
 
     def _require_sound(self) -> None:
         if self.has_failed:

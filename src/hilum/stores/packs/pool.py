@@ -16,7 +16,7 @@ from hilum.model.members import MemberNote, StoredMember
 from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, refusal, sync_durably
 from hilum.stores.packs.grouping import GroupCommit
 from hilum.stores.packs.leasing import Lease, OpenPacks
-from hilum.stores.packs.open_pack import OpenPack, SyncRound, Use
+from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use
 from hilum.stores.packs.recovering import recover
 from hilum.stores.packs.syncing import AHEAD_BYTES
 from hilum.stores.packs.writing import Batch, MemberWriter, require_digest
@@ -73,9 +73,9 @@ class PackPool:
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._new_id = new_id
-        self._indexing: GroupCommit[list[StoredMember], None] = GroupCommit(self._index_round, _refuse_unindexed)
+        self._indexing: GroupCommit[Durable, None] = GroupCommit(self._index_round, _refuse_unindexed)
         self._packs = OpenPacks(self._open, pack_bytes=pack_bytes, most=writers, wait_seconds=wait_seconds, clock=clock)
-        self._unsettled: dict[str, int] = {}  # pack id -> its durable end: abandoned, or not sealed
+        self._unsettled: list[OpenPack] = []  # abandoned, or not sealed
         self._settling = threading.Lock()
 
     def store(self, body: bytes | bytearray | memoryview, note: MemberNote, expected_sha256: bytes | None = None) -> StoredMember:
@@ -136,8 +136,7 @@ class PackPool:
         for pack in self._packs.take_out(lambda pack: pack.used_at <= idle_since):
             self._retire(pack)
         with self._settling:
-            for pack_id, durable_end in dict(self._unsettled).items():
-                self._settle(pack_id, durable_end)
+            self._unsettled = [pack for pack in self._unsettled if not self._settle(pack)]
 
     def close(self) -> None:
         """Take nothing more and seal all packs; one that a stream still holds is sealed when it ends."""
@@ -167,14 +166,29 @@ class PackPool:
 
     def _wait(self, pack: OpenPack, sync: SyncRound) -> None:
         self._indexing.finish(pack.finish(sync))
+        if pack.is_refused and pack.indexed_end < sync.items[-1].end:
+            raise StorageError(f"What stands before it in pack {pack.pack_id} could not be indexed.", "Send it again.")
 
-    def _index_round(self, told: list[list[StoredMember]]) -> None:
-        members = [member for each in told for member in each]
-        if members:
-            self._index(members)
+    def _index_round(self, told: list[Durable]) -> None:
+        """Where members of a pack could not be indexed none behind them is: they are cut off together."""
+        taken = [each for each in told if not each.pack.is_refused]
+        members = [member for each in taken for member in each.members]
+        try:
+            if members:
+                self._index(members)
+        except BaseException:
+            for each in taken:
+                if each.members:
+                    each.pack.refuse()
+            raise
+        for each in taken:
+            each.pack.indexed_end = each.end
 
     def _retire(self, pack: OpenPack) -> None:
         """Seal a pack that left the pool."""
+        if pack.is_refused:
+            self._abandon(pack)
+            return
         try:
             # Whoever still waits for a sync of this pack joined before us: their members are indexed before the ledger calls it sealed.
             self._wait(pack, pack.join([]))
@@ -182,21 +196,35 @@ class PackPool:
         except Exception:  # noqa: BLE001 - the caller's own member may be safe, and this pack is not lost: `tend` comes back to it
             _LOG.warning("Pack %s could not be sealed; it will be read again.", pack.pack_id, exc_info=True)
             with self._settling:
-                self._unsettled[pack.pack_id] = pack.durable_end
+                self._unsettled.append(pack)
         finally:
             pack.close()
 
-    def _settle(self, pack_id: str, durable_end: int) -> None:
-        """Read a pack again from disk: what was acknowledged must be there, what was refused goes."""
+    def _abandon(self, pack: OpenPack) -> None:
+        """Take what was refused out of a pack at once, lest a start after a kill believes it; `tend` seals the rest."""
+        _LOG.warning("Pack %s is written no more: what came last could not be indexed, and was refused.", pack.pack_id)
         try:
-            recovery = recover(pack_path(self._disk.folder, pack_id), end=durable_end, sync=self._disk.sync)
+            pack.cut_refused()
+        except OSError as error:
+            _LOG.warning("Pack %s could not be cut yet: %s", pack.pack_id, error)
+        finally:
+            with self._settling:
+                self._unsettled.append(pack)
+            pack.close()
+
+    def _settle(self, pack: OpenPack) -> bool:
+        """Read a pack again from disk: what was acknowledged must be there, what was refused goes. Returns whether it is sealed now."""
+        try:
+            # What is durable and still waits for the index comes first: only then is it known where the pack ends.
+            self._indexing.finish(self._indexing.join(Durable(pack, [], pack.durable_end)))
+            recovery = recover(pack_path(self._disk.folder, pack.pack_id), end=pack.indexed_end, sync=self._disk.sync)
             for member in recovery.damaged:
-                _LOG.error("The acknowledged member at %d of pack %s is damaged.", member.offset, pack_id)
-            self._on_sealed(pack_id, recovery.size)
+                _LOG.error("The acknowledged member at %d of pack %s is damaged.", member.offset, pack.pack_id)
+            self._on_sealed(pack.pack_id, recovery.size)
         except Exception:  # noqa: BLE001 - the disk may be bad for a while; the pack stays open in the ledger and is tried again
-            _LOG.warning("Pack %s could not be read again.", pack_id, exc_info=True)
-        else:
-            del self._unsettled[pack_id]
+            _LOG.warning("Pack %s could not be read again.", pack.pack_id, exc_info=True)
+            return False
+        return True
 
 
 def _refuse_unindexed(error: Exception) -> HilumError:

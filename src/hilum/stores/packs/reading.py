@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from hilum.model.errors import StorageError
 from hilum.model.members import StoredMember
@@ -76,11 +76,6 @@ class PackReader:
             if at + chunk >= member.size and digest.digest() != member.sha256:
                 raise _damage(member)
             yield body
-
-    def copy_to(self, member: StoredMember | StoredBytes, file: BinaryIO) -> None:
-        """Write a member to `file`; raises as `stream`, leaving the file short of its last chunk."""
-        for body in self.stream(member):
-            file.write(body)
 
     def close(self) -> None:
         """Let all files go; reading opens them again."""

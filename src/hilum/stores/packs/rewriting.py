@@ -113,7 +113,7 @@ def settle(folder: Path, known: Collection[str]) -> Settlement:
     strangers = [path.stem for path in find_packs(folder) if path.stem not in known]
     # Where the old pack is gone, its successor is all there is, whatever a ledger restored from an older copy says.
     takes_the_place = {successor(pack_id) for pack_id in known if pack_path(folder, pack_id).exists()}
-    leftover = [pack_id for pack_id in strangers if pack_id in takes_the_place or _has_known_successor(pack_id, known)]
+    leftover = [pack_id for pack_id in strangers if pack_id in takes_the_place or has_successor(pack_id, known)]
     removed = [*halves, *(f"{pack_id}.tar" for pack_id in leftover)]
     try:
         for name in removed:
@@ -121,16 +121,26 @@ def settle(folder: Path, known: Collection[str]) -> Settlement:
         sync_folder(folder)
     except OSError as error:
         raise StorageError(f"What a killed rewriting left could not be removed: {error}.", "Look at the disk.") from error
-    superseded = {pack_id for pack_id in strangers if _has_known_successor(pack_id, strangers)}
+    superseded = {pack_id for pack_id in strangers if has_successor(pack_id, strangers)}
     return Settlement(removed, [pack_id for pack_id in strangers if pack_id not in leftover and pack_id not in superseded])
 
 
-def _has_known_successor(pack_id: str, known: Collection[str]) -> bool:
+def has_successor(pack_id: str, known: Collection[str]) -> bool:
+    """Whether one of these packs took this one's place, so that what is left of it counts no more."""
     for _generation in range(_GENERATIONS):
         pack_id = successor(pack_id)
         if pack_id in known:
             return True
     return False
+
+
+def find_successor(folder: Path, pack_id: str) -> Path | None:
+    """The pack that was put in the place of one that is gone; None when there is none."""
+    for _generation in range(_GENERATIONS):
+        pack_id = successor(pack_id)
+        if (path := pack_path(folder, pack_id)).exists():
+            return path
+    return None
 
 
 def _write_half(old: int, pack_id: str, half: Path, keep: Callable[[StoredMember], bool], sync: Callable[[int], None]) -> RewrittenPack:

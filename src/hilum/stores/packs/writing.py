@@ -38,10 +38,6 @@ class MemberWriter:
         """Whether it takes more: neither committed nor abandoned."""
         return self._is_open
 
-    def set_name(self, sop_instance_uid: str) -> None:
-        """Name the member, when its SOP Instance UID is known only after its first bytes."""
-        self.note = replace(self.note, sop_instance_uid=sop_instance_uid)
-
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Append; the caller may reuse the buffer.
 

@@ -143,6 +143,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("items") as batch_op:
         batch_op.create_index("ix_items_claim", ["status", "priority", "since_at"], unique=False)
+        batch_op.create_index("ix_items_due", ["status", "not_before_at"], unique=False)
+        batch_op.create_index("ix_items_leases", ["status", "lease_until_at"], unique=False)
         batch_op.create_index("ix_items_place", ["kind", "stage", "status"], unique=False)
 
     op.create_table(
@@ -157,11 +159,26 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("study_id", sa.String(length=36), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("clashing_study_id", sa.String(length=36), nullable=True),
         sa.ForeignKeyConstraint(["pack_id"], ["packs.id"], name=op.f("fk_members_pack_id")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_members")),
         sa.UniqueConstraint("pack_id", "offset", name=op.f("uq_members_pack_id_offset")),
     )
     with op.batch_alter_table("members") as batch_op:
+        batch_op.create_index(
+            "ix_members_aside",
+            ["key"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('set_aside', 'conflict')"),
+            sqlite_where=sa.text("state IN ('set_aside', 'conflict')"),
+        )
+        batch_op.create_index(
+            "ix_members_clashing",
+            ["clashing_study_id"],
+            unique=False,
+            postgresql_where=sa.text("clashing_study_id IS NOT NULL"),
+            sqlite_where=sa.text("clashing_study_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_members_deleted",
             ["pack_id"],
@@ -267,6 +284,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_studies_accession_number"), ["accession_number"], unique=False)
         batch_op.create_index(batch_op.f("ix_studies_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_studies_patient_key"), ["patient_key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_studies_study_instance_uid"), ["study_instance_uid"], unique=False)
 
     op.create_table(
         "findings",
@@ -380,7 +398,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("workitem_id", "name", name=op.f("uq_artifacts_workitem_id_name")),
     )
     with op.batch_alter_table("artifacts") as batch_op:
-        batch_op.create_index(batch_op.f("ix_artifacts_pack_id"), ["pack_id"], unique=False)
+        batch_op.create_index("ix_artifacts_place", ["pack_id", "offset"], unique=False)
         batch_op.create_index(batch_op.f("ix_artifacts_workitem_id"), ["workitem_id"], unique=False)
 
     op.create_table(
@@ -398,7 +416,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_derivatives")),
     )
     with op.batch_alter_table("derivatives") as batch_op:
-        batch_op.create_index(batch_op.f("ix_derivatives_pack_id"), ["pack_id"], unique=False)
+        batch_op.create_index("ix_derivatives_place", ["pack_id", "offset"], unique=False)
         batch_op.create_index(batch_op.f("ix_derivatives_workitem_id"), ["workitem_id"], unique=False)
 
     op.create_table(
@@ -464,12 +482,12 @@ def downgrade() -> None:
     op.drop_table("instances")
     with op.batch_alter_table("derivatives") as batch_op:
         batch_op.drop_index(batch_op.f("ix_derivatives_workitem_id"))
-        batch_op.drop_index(batch_op.f("ix_derivatives_pack_id"))
+        batch_op.drop_index("ix_derivatives_place")
 
     op.drop_table("derivatives")
     with op.batch_alter_table("artifacts") as batch_op:
         batch_op.drop_index(batch_op.f("ix_artifacts_workitem_id"))
-        batch_op.drop_index(batch_op.f("ix_artifacts_pack_id"))
+        batch_op.drop_index("ix_artifacts_place")
 
     op.drop_table("artifacts")
     with op.batch_alter_table("workitems") as batch_op:
@@ -495,6 +513,7 @@ def downgrade() -> None:
 
     op.drop_table("findings")
     with op.batch_alter_table("studies") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_studies_study_instance_uid"))
         batch_op.drop_index(batch_op.f("ix_studies_patient_key"))
         batch_op.drop_index(batch_op.f("ix_studies_created_at"))
         batch_op.drop_index(batch_op.f("ix_studies_accession_number"))
@@ -515,11 +534,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_members_study_id"))
         batch_op.drop_index("ix_members_sha256")
         batch_op.drop_index("ix_members_intake")
-        batch_op.drop_index("ix_members_deleted")
+        batch_op.drop_index("ix_members_deleted", postgresql_where=sa.text("state = 'deleted'"), sqlite_where=sa.text("state = 'deleted'"))
+        batch_op.drop_index(
+            "ix_members_clashing",
+            postgresql_where=sa.text("clashing_study_id IS NOT NULL"),
+            sqlite_where=sa.text("clashing_study_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_members_aside",
+            postgresql_where=sa.text("state IN ('set_aside', 'conflict')"),
+            sqlite_where=sa.text("state IN ('set_aside', 'conflict')"),
+        )
 
     op.drop_table("members")
     with op.batch_alter_table("items") as batch_op:
         batch_op.drop_index("ix_items_place")
+        batch_op.drop_index("ix_items_leases")
+        batch_op.drop_index("ix_items_due")
         batch_op.drop_index("ix_items_claim")
 
     op.drop_table("items")

@@ -31,3 +31,4 @@ def upgrade() -> None:
     op.add_column("intakes", sa.Column("interrupted", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("intakes", sa.Column("imported_until_at", Utc, nullable=True))
     op.create_index(op.f("ix_intakes_sender"), "intakes", ["sender"])
+    op.add_column("intake_studies", sa.Column("told", sa.Boolean(), nullable=False, server_default=sa.false()))
