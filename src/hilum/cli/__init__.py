@@ -25,7 +25,7 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "serve": Entry("Run everything: web, API and workers."),
+    "serve": Entry("Run everything: web, API, the DIMSE door and workers."),
     "demo": Entry("The main job from nothing: two phantom studies through a private server."),
     "process": Entry("Upload a folder, wait, download the results."),
     "upload": Entry("Upload a folder or a zip."),
@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     # the parts of `serve`, which starts them itself
     "prepare": Entry("Bring a data directory up to date.", is_listed=False),
     "web": Entry("The web process.", is_listed=False),
+    "dimse": Entry("A DIMSE process.", is_listed=False),
     "work": Entry("A worker process.", is_listed=False),
 }
 
