@@ -57,6 +57,7 @@ def held(site, uploading, shared_data: Path) -> dict[str, str]:
         "workitem_id": done["id"],
         "artifact_id": client.get(f"/workitems/{done['id']}/artifacts").json()["items"][0]["id"],
         "item_id": study,
+        "token_id": client.post("/tokens", json={"name": "any", "role": "viewer", "project": project}).json()["id"],
         "set_aside_id": str(aside[0]["id"]),
     }
 
@@ -109,7 +110,10 @@ def test_a_role_is_let_in_where_it_has_the_right_and_nowhere_else(site, held, ro
 
 def site_wide() -> set[str]:
     """What belongs to no single project: a role in `admin` is needed, or the right to see identities; a role in a project is not enough."""
-    return {f"{PREFIX}{path}" for path in ("/projects", "/templates", "/templates/{name}", "/metrics", "/set-aside/{set_aside_id}/content")}
+    return {
+        f"{PREFIX}{path}"
+        for path in ("/projects", "/tombstones", "/templates", "/templates/{name}", "/metrics", "/set-aside/{set_aside_id}/content")
+    }
 
 
 def test_another_projects_ids_do_not_exist(site, held):

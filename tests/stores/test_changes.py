@@ -42,14 +42,14 @@ def _workitems(site):
 def test_a_new_study_waits_for_gathering(site, image):
     site.deliver(image("1.2.1.1.1"), image("1.2.1.1.2"))
     study = site.study()
-    assert (study.item.stage, study.item.status, study.item.why) == ("gathering", "ready", "2 instances arrived.")
+    assert (study.item.stage, study.item.status, study.item.why) == ("gathering", "ready", "Its first instances arrived.")
     assert (study.revision, study.number_of_series, study.number_of_instances) == (1, 1, 2)
 
 
 def test_instances_that_come_while_gathering_make_no_new_revision(site, image):
     site.deliver(image("1.2.1.1.1"))
     site.deliver(image("1.2.1.1.2"))
-    assert (site.study().revision, site.study().item.why) == (1, "1 more instances arrived.")
+    assert (site.study().revision, site.study().item.why) == (1, "Its first instances arrived.")
 
 
 def test_late_instances_make_a_new_revision_and_supersede_what_waits(site, image, matched):

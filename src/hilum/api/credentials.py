@@ -57,6 +57,12 @@ def create_token(call: Administrator, new: NewToken) -> MadeToken:
     return MadeToken(id=made.id, name=made.name, token=made.secret)
 
 
+@router.delete("/tokens/{token_id}", status_code=204)
+def revoke_token(call: Administrator, token_id: str) -> None:
+    """It opens nothing any more, at the latest when the few seconds are over for which callers are remembered."""
+    call.app.access.revoke_token(call.scope, token_id)
+
+
 @router.post("/users", status_code=201)
 def add_user(call: Administrator, new: NewUser) -> MadeUser:
     """A person who signs in with name and password."""

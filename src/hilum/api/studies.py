@@ -25,6 +25,7 @@ from hilum.api.shapes import (
 from hilum.model.records import Study
 from hilum.model.why import Why, explain_standing
 from hilum.stores.catalogue import StudyFilter
+from hilum.stores.erasing import Tombstone
 
 router = make_router("studies")
 searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=UnrepeatedRoute)  # it changes nothing: no reply is kept
@@ -64,6 +65,7 @@ class TombstoneShape(BaseModel):
     reason: str
     who: str
     at: Time
+    erased_at: Time | None
 
 
 class StandingShape(ItemShape):
@@ -122,6 +124,16 @@ def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> Tomb
     """Delete a study with everything made from it. Gone for everybody at once; its bytes are erased from the packs right after."""
     stone = call.app.eraser.delete_study(call.scope, study_id, deletion.reason)
     call.app.replies.forget_mentions(study_id)
+    return _shape_tombstone(stone)
+
+
+@router.get("/tombstones", response_model=Listed[TombstoneShape])
+def list_tombstones(call: Administrator) -> Any:
+    """What was deleted in any project, newest first."""
+    return whole([_shape_tombstone(stone) for stone in call.app.eraser.tombstones(call.scope)])
+
+
+def _shape_tombstone(stone: Tombstone) -> TombstoneShape:
     return TombstoneShape(
         study=stone.study_id,
         study_instance_uid=stone.study_instance_uid,
@@ -129,6 +141,7 @@ def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> Tomb
         reason=stone.reason,
         who=stone.who,
         at=stone.at,
+        erased_at=stone.erased_at,
     )
 
 

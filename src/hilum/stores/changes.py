@@ -69,8 +69,7 @@ def _touch_studies(context: Context, change: StudiesTouched) -> None:
     for row in connection.execute(TOUCHED_STUDIES.where(touched).order_by(intake_studies.c.study_id)).all():
         item = item_of(connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).one())
         if item.stage is Stage.GATHERING:
-            more = " more" if row.new_instances < row.number_of_instances else ""
-            _reopen(context, item, Stage.GATHERING, f"{row.new_instances}{more} instances arrived.")
+            _gather_now(context, item)
         elif not row.new_instances:
             _ask_again(context, item, row)
     connection.execute(update(intake_studies).where(touched).values(new_instances=0, told=True))
@@ -85,6 +84,14 @@ def _import_rest(context: Context, intake_id: str) -> None:
     if item.status in (Status.FINISHED, Status.REFUSED) and connection.scalar(rest) is not None:
         why = "More arrived while it was imported."
         move_item(connection, item, "reopen", context.scope.who, why, context.now, to_stage=Stage.IMPORTING)
+
+
+def _gather_now(context: Context, item: Item) -> None:
+    """A study that waited for this import waits no longer; a worker that judged it before the import was through is overruled."""
+    if item.status is Status.DEFERRED:
+        move_item(context.connection, item, "wake", context.scope.who, "Its upload is imported.", context.now)
+    elif item.status is not Status.READY:
+        _reopen(context, item, Stage.GATHERING, "Its upload is imported.")
 
 
 TOUCHED_STUDIES = (
