@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),
     "project": Entry("Make and list projects."),
+    "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
     "token": Entry("Make tokens for programs."),
     "user": Entry("Add people."),
     "template": Entry("List, show and save report types."),

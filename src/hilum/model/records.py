@@ -39,6 +39,27 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM application entity that we know.
+
+    Args:
+        name: what we call it.
+        ae_title: what it calls itself.
+        our_ae_title: what we call ourselves towards it; empty: the setting's.
+        retrieve: how images are got from it: c-move, c-get or wado.
+    """
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    our_ae_title: str = ""
+    tls: bool = False
+    retrieve: str = "c-move"
+    dicomweb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """One delivery through one door.
 

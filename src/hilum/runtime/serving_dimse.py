@@ -18,6 +18,7 @@ from hilum.doors.dimse_deliveries import Deliveries
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
 from hilum.model.identity import SYSTEM
 from hilum.model.records import Project
+from hilum.runtime.asking_peers import known_peer
 from hilum.runtime.assembling import Application
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
@@ -92,7 +93,7 @@ class _Directory:
         return self.app.access.list_projects(SYSTEM)
 
     def peers(self) -> Sequence[KnownPeer]:
-        return ()
+        return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
 
 # --- settings as the door knows them ----------------------------------------------------------------------------------------------
