@@ -19,7 +19,7 @@ from hilum.runtime.holding import DataDirectoryLock
 from hilum.runtime.supervised import take_parent
 from hilum.runtime.supervising import ChildSpec, Supervisor, listen
 _, serve, _, place, _, address, *options = sys.argv
-assert serve == "serve" and options == ["--workers", "1"], options
+assert serve == "serve" and options == ["--dimse", "off", "--workers", "1"], options
 data = Path(place)
 lock = DataDirectoryLock.acquire(data, "hilum serve")
 (data / "credentials").write_text("secret\\n")

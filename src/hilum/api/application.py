@@ -21,6 +21,7 @@ from hilum.api import (
     items,
     log,
     metrics,
+    pacs,
     projects,
     series,
     set_aside,
@@ -47,6 +48,7 @@ _LOG = logging.getLogger("hilum.access")
 
 NOUNS = (
     projects,
+    pacs,
     credentials,
     uploads,
     studies,

@@ -25,7 +25,7 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "serve": Entry("Run everything: web, API and workers."),
+    "serve": Entry("Run everything: web, API, the DIMSE door and workers."),
     "demo": Entry("The main job from nothing: two phantom studies through a private server."),
     "process": Entry("Upload a folder, wait, download the results."),
     "upload": Entry("Upload a folder or a zip."),
@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),
     "project": Entry("Make and list projects."),
+    "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
     "token": Entry("Make tokens for programs."),
     "user": Entry("Add people."),
     "template": Entry("List, show and save report types."),
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     # the parts of `serve`, which starts them itself
     "prepare": Entry("Bring a data directory up to date.", is_listed=False),
     "web": Entry("The web process.", is_listed=False),
+    "dimse": Entry("A DIMSE process.", is_listed=False),
     "work": Entry("A worker process.", is_listed=False),
 }
 

@@ -18,6 +18,12 @@ def post(hilum: "Hilum", path: str, body: dict[str, Any]) -> dict[str, Any]:
     return answer.model_dump(mode="json")
 
 
+def get(hilum: "Hilum", path: str) -> dict[str, Any]:
+    """GET, and the members of the answer."""
+    answer = run_blocking(hilum.projects._session.fetch(Shape, "GET", path))
+    return answer.model_dump(mode="json")
+
+
 def retry(hilum: "Hilum", item_id: str, reason: str) -> Item:
     """As `hilum.items.retry`, with a reason for the history."""
     body = {"reason": reason} if reason else {}

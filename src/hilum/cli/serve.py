@@ -1,4 +1,4 @@
-"""hilum serve: the supervisor of the web process and the workers."""
+"""hilum serve: the supervisor of the web process, the DIMSE processes and the workers."""
 
 import sys
 from ipaddress import ip_address
@@ -18,31 +18,49 @@ if TYPE_CHECKING:
 
 HILUM = (sys.executable, "-m", "hilum")
 
+OFF = "off"
+
 Http = Annotated[str | None, typer.Option("--http", help="HOST:PORT of web and API (default: 127.0.0.1:8080).")]
+Dimse = Annotated[str | None, typer.Option("--dimse", help="HOST:PORT of the DIMSE door, or off (default: 127.0.0.1:11112).")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: 2).")]
 
 
-def run(data: Data = None, http: Http = None, config: Config = None, workers: Workers = None, behind_proxy: BehindProxy = False) -> None:
-    """Run everything: web, API and workers.
+def run(
+    data: Data = None,
+    http: Http = None,
+    dimse: Dimse = None,
+    config: Config = None,
+    workers: Workers = None,
+    behind_proxy: BehindProxy = False,
+) -> None:
+    """Run everything: web, API, the DIMSE door and workers.
 
-    Prints one line `ready http=... credentials=...` when it can take work. SIGTERM stops it within 20 s; a kill at any moment loses
-    nothing.
+    Prints one line `ready http=... dimse=... credentials=...` when it can take work. SIGTERM stops it within 20 s; a kill at any moment
+    loses nothing.
     """
     from hilum.runtime.holding import DataDirectoryLock
     from hilum.runtime.supervised import take_parent
     from hilum.runtime.supervising import Supervisor, listen
 
     _log_plainly()
-    settings = configure(data, config, http=http, workers=workers, behind_proxy=behind_proxy or None)
+    settings = configure(data, config, http=http, dimse=dimse, workers=workers, behind_proxy=behind_proxy or None)
     host, port = parse_address(settings.http)
     refuse_open_door(host, settings.behind_proxy)
+    dimse_address = None if settings.dimse == OFF else parse_address(settings.dimse)
+    refuse_open_dimse(dimse_address, settings)
     with DataDirectoryLock.acquire(settings.data, f"hilum serve --data {settings.data.absolute()}") as lock:
-        listening = listen(host, port)
+        sockets = {"http": listen(host, port)}
+        if dimse_address is not None:
+            sockets["dimse"] = listen(*dimse_address)
         supervisor = Supervisor(
             children=_children(settings, config),
             lock=lock,
-            ready={"http": url_of(listening), "credentials": _credentials(settings)},
-            sockets={"http": listening},
+            ready={
+                "http": url_of(sockets["http"]),
+                "dimse": address_of(sockets["dimse"]) if "dimse" in sockets else None,
+                "credentials": _credentials(settings),
+            },
+            sockets=sockets,
             prepare=_part("prepare", settings, config),
             parent=take_parent(),
         )
@@ -74,6 +92,20 @@ def refuse_open_door(host: str, behind_proxy: bool) -> None:
         )
 
 
+def refuse_open_dimse(address: tuple[str, int] | None, settings: "Settings") -> None:
+    """Who may send from other machines must be said.
+
+    Raises:
+        InvalidError: it is not.
+    """
+    is_said = bool(settings.dimse_allow) or settings.dimse_tls_ca is not None
+    if address is not None and not (is_loopback(address[0]) or is_said):
+        raise InvalidError(
+            f"Listening on {address[0]} would take images from anybody.",
+            "Set dimse_allow to peers (see `hilum pacs add`) or to any, or ask for certificates with dimse_tls_ca.",
+        )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches it."""
     try:
@@ -84,8 +116,13 @@ def is_loopback(host: str) -> bool:
 
 def url_of(listening: "socket.socket") -> str:
     """Where a listening socket is found."""
+    return f"http://{address_of(listening)}"
+
+
+def address_of(listening: "socket.socket") -> str:
+    """HOST:PORT of a listening socket."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _children(settings: "Settings", config: Path | None) -> list["ChildSpec"]:
@@ -93,7 +130,13 @@ def _children(settings: "Settings", config: Path | None) -> list["ChildSpec"]:
 
     web = ChildSpec("web", _part("web", settings, config), sockets=("http",))
     work = _part("work", settings, config)
-    return [web, *(ChildSpec(f"worker {number}", work) for number in range(1, settings.workers + 1))]
+    dimse = _part("dimse", settings, config)
+    receivers = range(1, settings.dimse_processes + 1) if settings.dimse != OFF else ()
+    return [
+        web,
+        *(ChildSpec(f"dimse {number}", dimse, sockets=("dimse",)) for number in receivers),
+        *(ChildSpec(f"worker {number}", work) for number in range(1, settings.workers + 1)),
+    ]
 
 
 def _part(name: str, settings: "Settings", config: Path | None) -> list[str]:

@@ -74,9 +74,14 @@ class StoredBytes:
 
 @dataclass(frozen=True, slots=True)
 class StudiesTouched:
-    """Importing is through with this intake: its studies are made ready, reopened, or asked again."""
+    """Importing is through with this intake: its studies are made ready, reopened, or asked again.
+
+    Args:
+        imported_until_at: all that was indexed by then is imported.
+    """
 
     intake_id: str
+    imported_until_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from typing import Any
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import SeriesInput, StoredBytes
 
+QUARANTINE = "quarantine"
+"""In the metadata of a sender's intake: the sentence with which all of it is set aside."""
+
 
 class MemberState(StrEnum):
     """The one place in the ledger where a received instance is."""
@@ -36,8 +39,34 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM application entity that we know.
+
+    Args:
+        name: what we call it.
+        ae_title: what it calls itself.
+        our_ae_title: what we call ourselves towards it; empty: the setting's.
+        retrieve: how images are got from it: c-move, c-get or wado.
+    """
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    our_ae_title: str = ""
+    tls: bool = False
+    retrieve: str = "c-move"
+    dicomweb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """One delivery through one door."""
+    """One delivery through one door.
+
+    Args:
+        sender: who goes on with it; empty where the sender itself says when it is complete.
+        interrupted: a sender broke off; what was acknowledged stays.
+    """
 
     id: str
     project: str
@@ -50,6 +79,8 @@ class Intake:
     completed_at: datetime | None
     expected_files: int | None
     who: str
+    sender: str = ""
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +122,12 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an intake asks of a study it touched."""
+    """What an intake asks of a study it touched.
+
+    Args:
+        waiting: it holds members that are not imported yet, perhaps of this study.
+        imported_until_at: all that was indexed by then is imported; None where nothing is.
+    """
 
     intake_id: str
     report_type: str
@@ -100,6 +136,8 @@ class Request:
     imported: bool  # importing is through with it
     answered: bool  # matching has acted on it; it stands for later revisions all the same
     pending: bool = False  # it is being imported, or will be by itself: more may come of it
+    waiting: bool = False
+    imported_until_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from hilum.stores.intakes import Intakes
 from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
+from hilum.stores.peers import Peers
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
@@ -49,6 +50,7 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    peers: Peers
     ledger: Ledger
     catalogue: Catalogue
     intakes: Intakes
@@ -79,6 +81,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         settings=settings,
         database=database,
         access=Access(database, clock),
+        peers=Peers(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
         intakes=intakes,

@@ -36,6 +36,7 @@ class PrivateServer:
 
     Attributes:
         url: where it listens, known within the context.
+        dimse: HOST:PORT of its DIMSE door; empty unless the options open it.
         token: an administrator's.
     """
 
@@ -43,11 +44,12 @@ class PrivateServer:
         self, data: Path, options: Sequence[str] = (), *, command: Sequence[str] = HILUM, ready_seconds: float = READY_SECONDS
     ) -> None:
         self._data = data.absolute()
-        self._command = (*command, "serve", "--data", str(self._data), "--http", "127.0.0.1:0", *options)
+        self._command = (*command, "serve", "--data", str(self._data), "--http", "127.0.0.1:0", "--dimse", "off", *options)
         self._ready_seconds = ready_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._alive: int | None = None
         self.url = ""
+        self.dimse = ""
         self.token = ""
 
     @property
@@ -60,7 +62,7 @@ class PrivateServer:
         try:
             process = self._start()
             fields = parse_ready_line(self._read_ready_line(process))
-            self.url, self.token = fields["http"], self._read_token()
+            self.url, self.dimse, self.token = fields["http"], fields.get("dimse", ""), self._read_token()
         except BaseException:
             self._stop()
             raise

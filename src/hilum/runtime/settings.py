@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -22,6 +22,30 @@ class Settings(BaseSettings):
     workers: int = Field(2, ge=1, description="Worker processes.")
     admin_token: str = Field("", description="Accepted as an administrator's bearer token (automation and tests).")
     delivered: Path | None = Field(None, description="Folder below which destinations write; default: `delivered` in the data directory.")
+
+    dimse: str = Field("127.0.0.1:11112", description="HOST:PORT of the DIMSE door; `off`: none.")
+    dimse_processes: int = Field(1, ge=1, description="Processes that share the DIMSE port, and its limits.")
+    dimse_ae_title: str = Field("HILUM", min_length=1, max_length=16, description="Our own AE title; compared without case.")
+    dimse_project: str = Field("admin", description="Whose images they are that are sent to our own AE title.")
+    dimse_allow: Literal["", "any", "peers"] = Field(
+        "", description="Who may associate: any, or peers (`hilum pacs`) from their address. Must be said where not only this machine asks."
+    )
+    dimse_quarantine: bool = Field(False, description="Images for an unknown project are set aside in dimse_project, not rejected.")
+    dimse_private_sop_classes: bool = Field(True, description="Private storage SOP classes are taken.")
+    dimse_unknown_sop_classes: bool = Field(False, description="SOP classes under DICOM's root that no edition names are taken as storage.")
+    dimse_pdu_bytes: int = Field(1 << 18, ge=4096, le=1 << 24, description="The longest P-DATA-TF PDU that is asked for.")
+    dimse_contexts: int = Field(128, ge=1, le=128, description="The most presentation contexts of an association.")
+    dimse_connections: int = Field(1024, ge=1, description="The most connections, silent ones included.")
+    dimse_associations: int = Field(256, ge=1, description="The most associations.")
+    dimse_associations_per_peer: int = Field(128, ge=1, description="The most associations of one address.")
+    dimse_artim_seconds: float = Field(30, gt=0, description="How long a connection may be silent before it asks for an association.")
+    dimse_progress_seconds: float = Field(30, gt=0, description="How long 32 KiB of a message may take.")
+    dimse_idle_seconds: float = Field(600, gt=0, description="How long an association may be idle.")
+    dimse_instance_bytes: int = Field(50 << 30, gt=0, description="The largest object that is taken by C-STORE.")
+    dimse_memory_bytes: int = Field(512 << 20, gt=0, description="Memory for objects that are being received.")
+    dimse_tls_certificate: Path | None = Field(None, description="PEM file of our certificate: the DIMSE door then speaks TLS only.")
+    dimse_tls_key: Path | None = Field(None, description="PEM file of its private key.")
+    dimse_tls_ca: Path | None = Field(None, description="PEM file of the authorities whose client certificates are asked for.")
 
     lease_seconds: float = Field(60, gt=0, description="A worker that is silent for so long loses its item.")
     attempts: int = Field(5, ge=1, description="How often a stage that raises is tried.")

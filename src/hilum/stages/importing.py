@@ -6,6 +6,7 @@ What is DICOM is recognised by content, never by name. The bytes stay where they
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hilum.dicom.headers import Header
@@ -16,7 +17,7 @@ from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StudiesTouched
 from hilum.model.ports import Tools, Vault
-from hilum.model.records import MemberState, ReceivedMember, ScannedInstance, SetAside
+from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
 _LOG = logging.getLogger(__name__)
 BATCH = 500  # members a transaction
@@ -31,29 +32,52 @@ IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInsta
 def run(item: Item, tools: Tools) -> Outcome:
     """Import what the intake brought, a batch a transaction; what was imported before is not looked at again."""
     intake = tools.intakes.find(tools.scope, item.id)
-    if intake.completed_at is None:
-        until = tools.intakes.abandoned_until(tools.scope, item.id)
-        if until > tools.clock():
-            return Defer(until, "Waiting for the sender to complete the upload.")
+    until = _open_until(intake, tools)
+    if until is not None and not intake.sender:
+        return Defer(until, "Waiting for the sender to complete the upload.")
+    began_at = tools.clock()
+    _import(item, intake, tools)
+    if until is not None:
+        return Defer(until, "Waiting for more of the same sender.", (StudiesTouched(item.id, began_at),))
+    return _answer(item, intake, tools, StudiesTouched(item.id, began_at))
+
+
+def _open_until(intake: Intake, tools: Tools) -> datetime | None:
+    """How long more may come; None: the sender is through, or taken to be."""
+    if intake.completed_at is not None:
+        return None
+    until = tools.intakes.abandoned_until(tools.scope, intake.id)
+    return until if until > tools.clock() else None
+
+
+def _import(item: Item, intake: Intake, tools: Tools) -> None:
     keywords, generation = tools.templates.kept(tools.scope)
     reader = _Reader(tools.vault, tuple(sorted(keywords)))
+    quarantine = str(intake.metadata.get(QUARANTINE, "")) if intake.sender else ""
     while batch := tools.intakes.next_received(tools.scope, item.id, BATCH):
         tools.check_stop()
-        read = [reader.read(member) for member in batch]
+        read = [reader.read(member) for member in batch] if not quarantine else [SetAside(member, quarantine) for member in batch]
         scanned = [one for one in read if isinstance(one, ScannedInstance)]
         aside = [one for one in read if isinstance(one, SetAside)]
         tools.registrar.register(tools.scope, item.id, scanned, aside, reader.read_header, generation)
-    return _answer(item, tools, abandoned=intake.completed_at is None)
 
 
-def _answer(item: Item, tools: Tools, *, abandoned: bool) -> Outcome:
+def _answer(item: Item, intake: Intake, tools: Tools, touched: StudiesTouched) -> Outcome:
     counts = tools.intakes.counts(tools.scope, item.id)
     if counts["imported"] + counts["already_held"] + counts["conflicts"] == 0:
-        return Refuse("No DICOMs found in the upload.")
+        why = "Nothing of it could be used: it is set aside." if intake.sender else "No DICOMs found in the upload."
+        return Refuse(why, (touched,) if intake.sender else ())
     named = ((counts["imported"], "imported"), (counts["already_held"], "already held"), (counts["set_aside"], "set aside"))
     why = ", ".join(f"{number} {what}" for number, what in (*named, (counts["conflicts"], "in conflict")) if number)
-    interrupted = " The sender never completed the upload; it was taken as it was." if abandoned else ""
-    return Done(f"{why[0].upper()}{why[1:]}.{interrupted}", (StudiesTouched(item.id),))
+    return Done(f"{why[0].upper()}{why[1:]}.{_interruption(intake)}", (touched,))
+
+
+def _interruption(intake: Intake) -> str:
+    if intake.interrupted:
+        return " The sender broke off; what was acknowledged is here."
+    if intake.completed_at is None and not intake.sender:
+        return " The sender never completed the upload; it was taken as it was."
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

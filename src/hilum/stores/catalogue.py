@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Scope
@@ -155,8 +155,9 @@ class Catalogue:
 
     def requests(self, scope: Scope, study_id: str) -> list[Request]:
         """What intakes ask of a study, oldest first."""
+        waiting = exists().where(members.c.intake_id == intakes.c.id, members.c.state == MemberState.RECEIVED)
         query = (
-            select(intakes, intake_studies.c.answered, items.c.status)
+            select(intakes, intake_studies.c.answered, items.c.status, waiting.label("waiting"))
             .join(intake_studies, intake_studies.c.intake_id == intakes.c.id)
             .join(items, items.c.id == intakes.c.id)
             .join(studies, studies.c.id == intake_studies.c.study_id)
@@ -173,6 +174,8 @@ class Catalogue:
                     row.imported,
                     row.answered,
                     _is_pending(row),
+                    row.waiting,
+                    row.imported_until_at,
                 )
                 for row in connection.execute(query)
             ]
@@ -434,8 +437,9 @@ def merged(first: Mapping[str, Any], differs: Mapping[str, Any] | None) -> Mappi
 
 
 def _is_pending(row: Row[Any]) -> bool:
-    """Whether more may come of this intake by itself: it is being imported, or will be."""
-    return row.status in (Status.READY, Status.CLAIMED) or (row.status == Status.DEFERRED and row.completed_at is not None)
+    """Whether more may come of this intake by itself: it is being imported, or will be. A sender's may go on for hours."""
+    is_moving = row.status in (Status.READY, Status.CLAIMED) or (row.status == Status.DEFERRED and row.completed_at is not None)
+    return row.sender is None and is_moving
 
 
 def _is_aside() -> ColumnElement[bool]:

@@ -61,16 +61,29 @@ def apply(context: Context, change: Change) -> None:
 
 def _touch_studies(context: Context, change: StudiesTouched) -> None:
     connection = context.connection
-    imported = update(intakes).where(intakes.c.id == change.intake_id).values(imported=True).returning(intakes.c.project_id)
+    imported = update(intakes).where(intakes.c.id == change.intake_id)
+    imported = imported.values(imported=True, imported_until_at=change.imported_until_at).returning(intakes.c.project_id)
     lock_project(connection, connection.execute(imported).scalar_one())
-    touched = intake_studies.c.intake_id == change.intake_id
+    # Told once, though importing may run again: a sender's intake is imported many times.
+    touched = (intake_studies.c.intake_id == change.intake_id) & ~intake_studies.c.told
     for row in connection.execute(TOUCHED_STUDIES.where(touched).order_by(intake_studies.c.study_id)).all():
         item = item_of(connection.execute(ITEM_ROWS.where(items.c.id == row.study_id).with_for_update(of=items)).one())
         if item.stage is Stage.GATHERING:
             _gather_now(context, item)
         elif not row.new_instances:
             _ask_again(context, item, row)
-    connection.execute(update(intake_studies).where(touched).values(new_instances=0))  # told once, though importing may run again
+    connection.execute(update(intake_studies).where(touched).values(new_instances=0, told=True))
+    _import_rest(context, change.intake_id)
+
+
+def _import_rest(context: Context, intake_id: str) -> None:
+    """What a sender's door indexed after importing had looked for the last time (`Intakes.index` leaves a claimed item alone)."""
+    connection = context.connection
+    item = item_of(connection.execute(ITEM_ROWS.where(items.c.id == intake_id)).one())
+    rest = select(members.c.key).where(members.c.intake_id == intake_id, members.c.state == MemberState.RECEIVED).limit(1)
+    if item.status in (Status.FINISHED, Status.REFUSED) and connection.scalar(rest) is not None:
+        why = "More arrived while it was imported."
+        move_item(connection, item, "reopen", context.scope.who, why, context.now, to_stage=Stage.IMPORTING)
 
 
 def _gather_now(context: Context, item: Item) -> None:

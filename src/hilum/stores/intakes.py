@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,7 +27,14 @@ CHUNK = 500  # values in one IN (...)
 # Built once: a door writes its index hundreds of times a second.
 _INSERT_MEMBERS = insert(members)
 _TOUCH_INTAKE = update(intakes).where(intakes.c.id == bindparam("wanted_id")).values(last_received_at=bindparam("now"))
-_ITEM_OF_INTAKE = ITEM_ROWS.where(items.c.id == bindparam("wanted_id")).with_for_update(of=items)
+_ITEM_OF_INTAKE = (
+    ITEM_ROWS.add_columns(intakes.c.sender)
+    .join(intakes, intakes.c.id == items.c.id)
+    .where(items.c.id == bindparam("wanted_id"))
+    .with_for_update(of=items)
+)
+SENDER_WAIT = timedelta(seconds=10)
+"""The longest that importing waits for more of a sender that never says it is through; a project's shorter quiet time goes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class NewIntake:
     dataset: str = ""
     force_reprocessing: bool = False
     metadata: Mapping[str, Any] | None = None
+    sender: str = ""  # who goes on with it, where senders do not say when they are through
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Intakes:
         """
         intake_id = intake_id or str(uuid.uuid4())
         with self.database.writing() as connection:
-            self._create(connection, scope, new, intake_id)
+            self.create(connection, scope, new, intake_id)
             return find_intake(connection, scope, intake_id)
 
     def check_sender(self, scope: Scope, project: str) -> None:
@@ -96,7 +104,8 @@ class Intakes:
             for table, column in ((moves, moves.c.item_id), (items, items.c.id), (intakes, intakes.c.id)):
                 connection.execute(delete(table).where(column == intake_id))
 
-    def _create(self, connection: Connection, scope: Scope, new: NewIntake, intake_id: str) -> None:
+    def create(self, connection: Connection, scope: Scope, new: NewIntake, intake_id: str) -> None:
+        """As `start`, in a transaction of the caller's."""
         project_id = project_id_of(connection, scope, new.project)
         require(scope, Right.SEND, new.project)
         now = self._clock()
@@ -112,10 +121,12 @@ class Intakes:
                 who=scope.who,
                 started_at=now,
                 imported=False,
+                sender=new.sender or None,
             )
         )
-        until = now + self._abandon_after
-        why = "Waiting for the sender to complete the upload."
+        until, why = now + self._abandon_after, "Waiting for the sender to complete the upload."
+        if new.sender:
+            until, why = now + SENDER_WAIT, "Waiting for more of the same sender."
         create_item(
             connection, project_id, intake_id, Kind.INTAKE, Stage.IMPORTING, Status.DEFERRED, why, scope.who, now, not_before_at=until
         )
@@ -151,10 +162,15 @@ class Intakes:
     def abandoned_until(self, scope: Scope, intake_id: str) -> datetime:
         """When an intake that nobody completes is taken as it is: some time after its last file."""
         with self.database.reading() as connection:
-            find_intake(connection, scope, intake_id)
-            query = select(func.coalesce(intakes.c.last_received_at, intakes.c.started_at)).where(intakes.c.id == intake_id)
-            last: datetime = connection.execute(query).scalar_one()
-        return last + self._abandon_after
+            intake = find_intake(connection, scope, intake_id)
+            query = (
+                select(func.coalesce(intakes.c.last_received_at, intakes.c.started_at).label("last"), projects.c.quiet_seconds)
+                .join(projects, projects.c.id == intakes.c.project_id)
+                .where(intakes.c.id == intake_id)
+            )
+            last, quiet_seconds = connection.execute(query).one()
+        wait = min(timedelta(seconds=quiet_seconds), SENDER_WAIT) if intake.sender else self._abandon_after
+        return cast(datetime, last) + wait
 
     # --- files ----------------------------------------------------------------------------------------------------------
 
@@ -171,7 +187,11 @@ class Intakes:
             connection.execute(_TOUCH_INTAKE, {"wanted_id": intake_id, "now": self._clock()})
 
     def _name_files(self, connection: Connection, received: Sequence[StoredMember]) -> set[tuple[str, int]]:
-        """Put members into the list of files. Returns the places of those whose name stands there for other bytes."""
+        """Put members into the list of files. Returns the places of those whose name stands there for other bytes.
+
+        What came without a name is in no list: a C-STORE sends objects, not files.
+        """
+        received = [member for member in received if member.note.file_name]
         if not received:
             return set()
         first: dict[tuple[str, str], StoredMember] = {}
@@ -190,8 +210,10 @@ class Intakes:
 
         The item is locked until this is committed, so that nobody claims or completes it and overlooks what is being indexed.
         """
-        item = item_of(connection.execute(_ITEM_OF_INTAKE, {"wanted_id": intake_id}).one())
-        if item.status not in (Status.DEFERRED, Status.READY):
+        row = connection.execute(_ITEM_OF_INTAKE, {"wanted_id": intake_id}).one()
+        item = item_of(row)
+        # A sender that goes on and on would take the item away from every worker: importing itself looks again at the end.
+        if item.status not in (Status.DEFERRED, Status.READY) and not (row.sender and item.status is Status.CLAIMED):
             why = "A file became durable after its upload was taken up."
             move_item(connection, item, "reopen", SYSTEM.who, why, self._clock(), to_stage=Stage.IMPORTING)
 
@@ -314,6 +336,8 @@ def find_intake(connection: Connection, scope: Scope, intake_id: str) -> Intake:
         completed_at=row.completed_at,
         expected_files=row.expected_files,
         who=row.who,
+        sender=row.sender or "",
+        interrupted=row.interrupted,
     )
 
 
@@ -323,7 +347,7 @@ def touch_studies(connection: Connection, intake_id: str, new_instances: Mapping
         known = connection.execute(
             update(intake_studies)
             .where(intake_studies.c.intake_id == intake_id, intake_studies.c.study_id == study_id)
-            .values(new_instances=intake_studies.c.new_instances + number)
+            .values(new_instances=intake_studies.c.new_instances + number, told=False)
         )
         if known.rowcount == 0:
             connection.execute(insert(intake_studies).values(intake_id=intake_id, study_id=study_id, new_instances=number, answered=False))
@@ -394,7 +418,7 @@ def _member_row(member: StoredMember, clash: bool) -> dict[str, Any]:
         "size": member.size,
         "sha256": member.sha256,
         "intake_id": member.note.intake_id,
-        "file_name": member.note.file_name,
+        "file_name": member.note.file_name or member.name,
         "state": MemberState.SET_ASIDE if clash else MemberState.RECEIVED,
         "reason": "The same file name was used before in this upload for other bytes." if clash else None,
     }

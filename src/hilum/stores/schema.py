@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -182,6 +183,23 @@ intakes = Table(
     _at("last_received_at"),
     Column("expected_files", Integer),
     Column("imported", Boolean, nullable=False),
+    Column("sender", String(160), index=True),  # of a door whose senders never say that they are through: what makes deliveries one
+    Column("interrupted", Boolean, nullable=False, server_default=false()),
+    _at("imported_until_at"),  # all that was indexed by then is imported
+)
+
+peers = Table(  # DICOM application entities that we know (PS3.8 7.1.1.3)
+    "peers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("ae_title", String(16), nullable=False, index=True),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("our_ae_title", String(16), nullable=False),  # empty: the setting's
+    Column("tls", Boolean, nullable=False),
+    Column("retrieve", String(16), nullable=False),  # c-move, c-get, wado
+    Column("dicomweb_url", Text, nullable=False),
+    _at("created_at", nullable=False),
 )
 
 files = Table(  # what a sender put, by its own name: an instance, or an archive whose members became instances
@@ -271,6 +289,7 @@ intake_studies = Table(  # which studies an intake touched, and what it asks of 
     Column("intake_id", ForeignKey("intakes.id"), primary_key=True),
     Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("new_instances", Integer, nullable=False),
+    Column("told", Boolean, nullable=False, server_default=false()),  # the study knows of what importing found last
     Column("answered", Boolean, nullable=False),
 )
 

@@ -1,0 +1,208 @@
+"""The DIMSE door: whoever sends by C-STORE, and gets 0x0000 only for what is durable (PS3.4 B, PS3.7 9.1.1, PS3.8 9).
+
+dimse             this: one process' part of the listening socket, its limits, its stop
+dimse_connection  one connection around the sans-IO association
+dimse_admission   who may associate, and what AE titles mean
+dimse_deliveries  which intake an association's objects belong to
+dimse_storing     objects on their way into packs             dimse_streaming  the large ones
+dimse_judging     what is refused                             dimse_statuses   with which status
+dimse_watching    counters, and the log
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy
+from hilum.doors.dimse_admission import (
+    LOCAL_LIMIT_EXCEEDED,
+    TEMPORARY_CONGESTION,
+    Admission,
+    KnownPeer,
+    NamedProject,
+    Rejection,
+    Rules,
+    admit,
+)
+from hilum.doors.dimse_connection import Connection
+from hilum.doors.dimse_deliveries import Deliveries
+from hilum.doors.dimse_storing import Keeper
+from hilum.doors.dimse_watching import Counts
+
+_LOG = logging.getLogger(__name__)
+
+_REMEMBERED_SECONDS = 1.0  # projects and peers
+_SETTLE_SECONDS = 0.1  # from the end of an association to the ledger's knowing
+_STOP_SECONDS = 8.0  # for answers that are under way
+_ABORT_SECONDS = 1.0  # for A-ABORTs to leave
+
+
+class Directory(Protocol):
+    """Whom associations can be for and from; blocks."""
+
+    def projects(self) -> Sequence[NamedProject]: ...
+    def peers(self) -> Sequence[KnownPeer]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorLimits:
+    """Of this process.
+
+    Args:
+        connections: in all, silent ones included; one more, and the oldest silent one is closed.
+        associations: in all.
+        associations_per_peer: of one address.
+    """
+
+    connections: int = 1024
+    associations: int = 256
+    associations_per_peer: int = 128
+
+
+class DimseDoor:
+    """One process' associations. All methods belong to the event loop.
+
+    Args:
+        keeper: takes the objects.
+        deliveries: knows the intakes.
+        directory: projects and peers.
+        rules, limits, core_limits, policy: what is accepted.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        deliveries: Deliveries,
+        directory: Directory,
+        *,
+        policy: Policy,
+        rules: Rules,
+        limits: DoorLimits,
+        core_limits: Limits,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.keeper = keeper
+        self.deliveries = deliveries
+        self.policy = policy
+        self.limits = core_limits
+        self.counts = Counts()
+        self._directory = directory
+        self._rules = rules
+        self._most = limits
+        self._ticks = ticks
+        self._connections: dict[Connection, bool] = {}  # in the order they came -> whether it has asked for an association
+        self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
+        self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
+        self._known_until = 0.0
+        self._looking_up: asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]] | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._emptied = asyncio.Event()
+
+    async def serve(
+        self,
+        listening: socket.socket,
+        stopping: asyncio.Event,
+        *,
+        tls: ssl.SSLContext | None = None,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take associations until `stopping` is set; what was acknowledged is durable and told to the ledger on return."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls)
+        ready()
+        await stopping.wait()
+        server.close()
+        await self._end_all()
+        await loop.run_in_executor(None, self.keeper.close)
+        if self._settling is not None:
+            self._settling.cancel()
+        await loop.run_in_executor(self._threads, self.deliveries.settle)
+        self._threads.shutdown()
+
+    # --- for connections ---
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was accepted. Where there are too many, the oldest that has said nothing goes: it has cost its peer nothing."""
+        self._connections[connection] = False
+        if len(self._connections) > self._most.connections:
+            oldest = next((other for other, has_asked in self._connections.items() if not has_asked), connection)
+            oldest.abort("closed", "Too many connections, and it had said nothing.")
+
+    def requested(self, connection: Connection) -> Rejection | None:
+        """It asks for an association: there is room, or why there is none."""
+        self._connections[connection] = True
+        others = [other for other, has_asked in self._connections.items() if has_asked]
+        if len(others) > self._most.associations:
+            return Rejection(TEMPORARY_CONGESTION, "Too many associations.")
+        if sum(other.address == connection.address for other in others) > self._most.associations_per_peer:
+            return Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")
+        self.counts.open = len(others)
+        return None
+
+    async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
+        """Whose images it brings, or why it may not."""
+        try:
+            if self._ticks() < self._known_until:
+                verdict = admit(request, address, self._rules, *self._known)
+                if isinstance(verdict, Admission):
+                    return verdict
+            # Whoever would be rejected by what was true a moment ago may just have been let in: it is asked again.
+            known = await self._look_up()
+        except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
+            _LOG.warning("projects and peers cannot be read: %s", type(error).__name__)
+            return Rejection(TEMPORARY_CONGESTION, "The ledger does not answer.")
+        return admit(request, address, self._rules, *known)
+
+    def closed(self, connection: Connection) -> None:
+        """It is gone."""
+        if self._connections.pop(connection, False):
+            self.counts.associations[connection.record.ended] += 1
+            self.counts.open = sum(self._connections.values())
+        if not self._connections:
+            self._emptied.set()
+        if self._settling is None and self.deliveries.is_unsettled:
+            self._settling = asyncio.get_running_loop().create_task(self._settle())
+
+    # --- the ledger ---
+
+    async def _look_up(self) -> tuple[Sequence[NamedProject], Sequence[KnownPeer]]:
+        if self._looking_up is None:
+            self._looking_up = asyncio.get_running_loop().run_in_executor(self._threads, self._read_directory)
+            self._looking_up.add_done_callback(self._looked_up)
+        return await asyncio.shield(self._looking_up)
+
+    def _read_directory(self) -> tuple[Sequence[NamedProject], Sequence[KnownPeer]]:
+        return self._directory.projects(), self._directory.peers() if self._rules.only_peers else ()
+
+    def _looked_up(self, done: "asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]]") -> None:
+        self._looking_up = None
+        if done.exception() is None:
+            self._known, self._known_until = done.result(), self._ticks() + _REMEMBERED_SECONDS
+
+    async def _settle(self) -> None:
+        """Tell the ledger of ended associations, many at once."""
+        await asyncio.sleep(_SETTLE_SECONDS)
+        while self.deliveries.is_unsettled:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self.deliveries.settle)
+            except Exception as error:  # noqa: BLE001 - importing looks by itself after the quiet time
+                _LOG.warning("the ledger could not be told that associations ended: %s", type(error).__name__)
+            await asyncio.sleep(_SETTLE_SECONDS)
+        self._settling = None
+
+    async def _end_all(self) -> None:
+        for action, seconds in ((Connection.stop, _STOP_SECONDS), (Connection.cut, _ABORT_SECONDS)):
+            self._emptied.clear()
+            for connection in list(self._connections):
+                action(connection)
+            if self._connections:
+                try:
+                    await asyncio.wait_for(self._emptied.wait(), seconds)
+                except TimeoutError:
+                    _LOG.info("%d connections are still open", len(self._connections))

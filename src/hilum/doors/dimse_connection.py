@@ -1,0 +1,378 @@
+"""One connection of the DIMSE door: an asyncio transport around the sans-IO association (`hilum.dicom.upperlayer`)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from hilum.dicom.upperlayer import (
+    Aborted,
+    AssociateReject,
+    AssociateRejected,
+    AssociateRequest,
+    AssociateRequested,
+    Association,
+    CommandReceived,
+    ConnectionLost,
+    DataSetFragment,
+    Deadline,
+    Event,
+    Limits,
+    Negotiated,
+    PeerProtocolError,
+    Policy,
+    ReleaseRequested,
+    Role,
+    negotiate,
+)
+from hilum.dicom.upperlayer.messages import CEchoRequest, CEchoResponse, CStoreRequest, CStoreResponse, Request
+from hilum.doors.dimse_admission import Admission, Rejection
+from hilum.doors.dimse_deliveries import Deliveries, Delivery, Sender
+from hilum.doors.dimse_judging import refuse_command
+from hilum.doors.dimse_statuses import Answer, Status
+from hilum.doors.dimse_storing import Incoming, Keeper
+from hilum.doors.dimse_watching import Counts, Record
+
+OUTSTANDING = 8  # operations of one association that wait for their answer; with more, reading stops
+_CLOSE_SECONDS = 5.0  # for the last bytes to reach a peer that does not read
+
+
+class Door(Protocol):
+    """What a connection needs of the house it belongs to."""
+
+    limits: Limits
+    policy: Policy
+    keeper: Keeper
+    deliveries: Deliveries
+    counts: Counts
+
+    def opened(self, connection: "Connection") -> None: ...
+    def requested(self, connection: "Connection") -> Rejection | None: ...
+    async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection: ...
+    def closed(self, connection: "Connection") -> None: ...
+
+
+class Connection(asyncio.BufferedProtocol):
+    """From accept to close. All methods belong to the event loop."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._loop = asyncio.get_running_loop()
+        self._association = Association(Role.ACCEPTOR, door.limits)
+        self._clock = _Clock(self._loop, self._overdue)
+        self._transport: asyncio.Transport
+        self._delivery: Delivery | None = None
+        self._incoming: Incoming | None = None
+        self._outstanding = 0
+        self._is_paused = self._is_writing_paused = self._is_over = self._is_stopping = False
+        self._admitting: asyncio.Task[None] | None = None
+        self.record: Record
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no A-ASSOCIATE-RQ has come yet."""
+        return self._association.request is None and not self._is_over
+
+    @property
+    def address(self) -> str:
+        """The peer's."""
+        return self.record.address
+
+    # --- what the transport says ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.record = Record(str(peer[0]) if peer else "", self._loop.time())
+        self._association.connection_opened()
+        self._door.opened(self)
+        self._settle()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._association.get_buffer(sizehint)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._association.buffer_updated(nbytes)
+        self._read()
+
+    def pause_writing(self) -> None:
+        self._is_writing_paused = True
+        self._pace()
+
+    def resume_writing(self) -> None:
+        self._is_writing_paused = False
+        self._settle()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost makes no difference
+        self._clock.stop()
+        if self._admitting is not None:
+            self._admitting.cancel()
+        self._association.connection_lost()
+        self._read()
+        self.record.end("closed")
+        self._finish()
+        self.record.log(self._loop.time())
+        self._door.closed(self)
+
+    def stop(self) -> None:
+        """The server stops: what waits for its answer gets it, then the association is aborted."""
+        self._is_stopping = True
+        if self._outstanding == 0:
+            self.abort("stopped")
+
+    def abort(self, ended: str, reason: str = "") -> None:
+        """End it from this side."""
+        self.record.end(ended, reason)
+        if self._association.may_abort:
+            self._association.abort()
+            self._finish()
+            self._settle()
+        else:
+            self._transport.abort()
+
+    def cut(self) -> None:
+        """Let nothing more be waited for."""
+        self.record.end("stopped")
+        self._transport.abort()
+
+    # --- what the association says ---
+
+    def _read(self) -> None:
+        try:
+            while (event := self._association.next_event()) is not None:
+                self._take(event)
+        except PeerProtocolError as error:
+            self.record.end("aborted", str(error))
+            self._finish()
+        self._settle()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case DataSetFragment():
+                self._take_fragment(event)
+            case CommandReceived():
+                self._take_command(event)
+            case AssociateRequested(request):
+                self._take_request(request)
+            case AssociateRejected():
+                self.record.end("rejected", "The protocol version is not supported.")
+            case ReleaseRequested():
+                self.record.end("released")
+                self._drop_incoming()
+                self._answer_release()
+            case Aborted(source):
+                self.record.end("aborted by peer", f"source {source}")
+                self._finish()
+            case ConnectionLost():
+                self.record.end("lost")
+                self._finish()
+
+    def _take_request(self, request: AssociateRequest) -> None:
+        self.record.calling_ae_title, self.record.called_ae_title = request.calling_ae_title, request.called_ae_title
+        rejection = self._door.requested(self)
+        if rejection is not None:
+            self._reject(rejection)
+        else:
+            self._admitting = self._loop.create_task(self._admit(request))
+
+    async def _admit(self, request: AssociateRequest) -> None:
+        verdict = await self._door.admit(request, self.address)
+        self._admitting = None
+        if self._is_over:
+            return
+        if isinstance(verdict, Rejection):
+            self._reject(verdict)
+        else:
+            self._accept(request, verdict)
+        self._settle()
+
+    def _reject(self, rejection: Rejection) -> None:
+        response = rejection.response
+        self.record.end("rejected", rejection.sentence)
+        self._association.reject(response.result, response.source, response.reason)
+
+    def _accept(self, request: AssociateRequest, admission: Admission) -> None:
+        answer = negotiate(request, self._door.policy)
+        if isinstance(answer, AssociateReject):
+            self._reject(Rejection(answer, "The application context or an AE title is not valid."))
+            return
+        assert isinstance(answer, Negotiated)  # noqa: S101 it is nothing else
+        self._association.accept(answer)
+        self.record.is_association, self.record.project = True, admission.project
+        self._delivery = Delivery(
+            Sender(
+                admission.project,
+                admission.dataset,
+                request.calling_ae_title,
+                request.called_ae_title,
+                self.address,
+                admission.quiet_seconds,
+                admission.quarantine,
+            )
+        )
+
+    # --- messages ---
+
+    def _take_command(self, event: CommandReceived) -> None:
+        command = event.command
+        if isinstance(command, CStoreRequest):
+            self._take_store(event, command)
+        elif isinstance(command, CEchoRequest):
+            self.record.echoes += 1
+            self._door.counts.echoes += 1
+            status = Status.INVALID_ATTRIBUTE_VALUE if event.faults else Status.SUCCESS
+            response = CEchoResponse(
+                message_id_being_responded_to=command.message_id,
+                status=status,
+                affected_sop_class_uid=command.affected_sop_class_uid or None,
+            )
+            self._association.send_message(event.context_id, response)
+        elif isinstance(command, Request):
+            # PS3.7 C: "Unrecognized Operation"; there is no way to answer it but to break off what was never negotiated
+            self.abort("aborted", f"{type(command).__name__} was never negotiated.")
+
+    def _take_store(self, event: CommandReceived, command: CStoreRequest) -> None:
+        context = self._association.contexts[event.context_id]
+        if self._delivery is None:
+            return
+        incoming = Incoming(self._door.keeper, self._delivery, context, command, refuse_command(event, context), self._pace)
+        if event.has_data_set:
+            self._incoming = incoming
+        else:
+            self._await_answer(incoming)
+
+    def _take_fragment(self, fragment: DataSetFragment) -> None:
+        incoming = self._incoming
+        if incoming is None:
+            return
+        incoming.add(fragment.view)
+        if fragment.is_last:
+            self._incoming = None
+            self._await_answer(incoming)
+        self._pace()
+
+    def _await_answer(self, incoming: Incoming) -> None:
+        ended_at = self._loop.time()
+        self._outstanding += 1
+        incoming.end().add_done_callback(lambda done: self._answer_store(incoming, done.result(), self._loop.time() - ended_at))
+
+    def _answer_store(self, incoming: Incoming, answer: Answer, seconds: float) -> None:
+        self._outstanding -= 1
+        if self._is_over:
+            return  # nobody hears it; what is kept is kept
+        self.record.note_answer(answer)
+        self._door.counts.note_reply(answer, seconds)
+        command = incoming.command
+        response = CStoreResponse(
+            message_id_being_responded_to=command.message_id,
+            status=answer.status,
+            affected_sop_class_uid=command.affected_sop_class_uid or None,
+            affected_sop_instance_uid=command.affected_sop_instance_uid or None,
+            error_comment=answer.sentence or None,
+        )
+        self._association.send_message(incoming.context.context_id, response)
+        self._answer_release()
+        self._settle()
+        if self._is_stopping and self._outstanding == 0:
+            self.abort("stopped")
+
+    def _answer_release(self) -> None:
+        """PS3.8 7.2.2: after all answers."""
+        if self._outstanding == 0 and self._association.may_answer_release:
+            self._association.answer_release()
+            self._finish()
+
+    # --- the end ---
+
+    def _drop_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.abandon()
+
+    def _finish(self) -> None:
+        """The association is over, however."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._drop_incoming()
+        if self._delivery is not None:
+            self._door.deliveries.end(self._delivery, interrupted=self.record.ended != "released")
+
+    # --- the transport ---
+
+    def _settle(self) -> None:
+        """Send what is to be sent, close what is to be closed, wind the clock."""
+        if not self._is_writing_paused:
+            while buffers := self._association.data_to_send():
+                self._transport.writelines(buffers)
+        if self._association.must_close and not self._transport.is_closing():
+            self._close()
+        self._pace()
+
+    def _close(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(_CLOSE_SECONDS, self._transport.abort)
+
+    def _pace(self) -> None:
+        """Read only as fast as the disk takes and the peer hears; time stands still meanwhile."""
+        is_ahead = self._incoming is not None and self._incoming.is_ahead
+        should_pause = (is_ahead or self._outstanding >= OUTSTANDING or self._is_writing_paused) and not self._is_over
+        if should_pause != self._is_paused and not self._transport.is_closing():
+            self._is_paused = should_pause
+            if should_pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+        self._clock.wind(None if self._is_paused else self._association.deadline)
+
+    def _overdue(self, deadline: Deadline) -> None:
+        self.record.end("timed out", f"waited {deadline.seconds:g} s for {deadline.awaited}")
+        self._association.timed_out()
+        if not self._association.must_close:
+            self._finish()
+        self._read()
+
+
+class _Clock:
+    """One timer for all deadlines of an association: most are over long before it would ring, so it is set anew only when it does."""
+
+    __slots__ = ("_deadline", "_due_at", "_loop", "_ring", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[Deadline], None]) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._deadline: Deadline | None = None
+        self._due_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wind(self, deadline: Deadline | None) -> None:
+        """A deadline that differs from the last one begins now."""
+        if deadline == self._deadline:
+            return
+        self._deadline = deadline
+        if deadline is None:
+            return
+        self._due_at = self._loop.time() + deadline.seconds
+        if self._timer is None or self._due_at < self._timer.when():
+            self._set()
+
+    def stop(self) -> None:
+        self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due_at, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._loop.time() < self._due_at:
+            self._set()
+        else:
+            deadline, self._deadline = self._deadline, None
+            self._ring(deadline)

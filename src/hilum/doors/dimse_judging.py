@@ -1,0 +1,82 @@
+"""What a C-STORE is refused for: by its command, by its data set, by what went wrong while it was stored."""
+
+import logging
+
+from hilum.dicom.headers import Header
+from hilum.dicom.part10 import Recognition, UnreadableError
+from hilum.dicom.scanner import Source, Wanted, scan, scan_prefix
+from hilum.dicom.uids import is_valid_uid
+from hilum.dicom.upperlayer import CommandReceived, PresentationContext
+from hilum.dicom.upperlayer.messages import CStoreRequest
+from hilum.doors.dimse_statuses import Refusal, Status
+from hilum.model.errors import ForbiddenError, HilumError, NotFoundError, StorageFullError
+
+_LOG = logging.getLogger(__name__)
+
+SHORT_HEAD = 2048  # where the UIDs stand in nearly every object
+_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID")
+_WANTED = Wanted(*_IDENTIFIERS)
+
+
+def refuse_command(event: CommandReceived, context: PresentationContext) -> Refusal | None:
+    """Why the object that a C-STORE-RQ announces cannot be taken, as far as the command shows."""
+    command = event.command
+    if event.faults or not isinstance(command, CStoreRequest):
+        return Refusal(Status.INVALID_ATTRIBUTE_VALUE, " ".join(event.faults))
+    # PS3.7 9.1.1.1.3 and PS3.8 9.3.2.2: the context was negotiated for one SOP class
+    if command.affected_sop_class_uid != context.abstract_syntax:
+        return Refusal(Status.SOP_CLASS_NOT_SUPPORTED, "The SOP class is not that of the presentation context.")
+    if not is_valid_uid(command.affected_sop_instance_uid):
+        return Refusal(Status.INVALID_SOP_INSTANCE, "The Affected SOP Instance UID is no valid UID.")
+    return None
+
+
+def judge_data_set(body: bytearray, offset: int, transfer_syntax: str, command: CStoreRequest, *, is_whole: bool) -> Refusal | None:
+    """Whether a data set is the one that the command announced.
+
+    Args:
+        body: a member's bytes, or the first of them.
+        offset: where the data set begins in it.
+        is_whole: whether these are all bytes.
+    """
+    try:
+        header = _scan(body, Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True), is_whole=is_whole)
+    except UnreadableError as error:
+        return Refusal(Status.CANNOT_UNDERSTAND, str(error))
+    return _compare(header, command)
+
+
+def _scan(body: bytearray, recognition: Recognition, *, is_whole: bool) -> Header | None:
+    view = memoryview(body)
+    for size in (SHORT_HEAD, len(body)):
+        header = scan_prefix(view[:size], _WANTED, recognition)
+        if header is not None:
+            return header
+        if size >= len(body):
+            break
+    return scan(Source.of_bytes(view), _WANTED, recognition, to_the_end=False) if is_whole else None
+
+
+def _compare(header: Header | None, command: CStoreRequest) -> Refusal | None:
+    announced = (command.affected_sop_class_uid, command.affected_sop_instance_uid)
+    found = [(header.text(keyword) or "").strip(" \0") for keyword in _IDENTIFIERS] if header is not None else ["", ""]
+    if not found[1]:
+        return Refusal(Status.CANNOT_UNDERSTAND, "The data set shows no SOP Instance UID where it belongs.")
+    for keyword, there, wanted in zip(_IDENTIFIERS, found, announced, strict=True):
+        if there != wanted:
+            return Refusal(Status.DATA_SET_DOES_NOT_MATCH, f"The data set has another {keyword} than the command.")
+    return None
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What a sender is told about an object that could not be stored; nothing of it is kept."""
+    match error:
+        case StorageFullError():
+            return Refusal(Status.OUT_OF_RESOURCES, "The disk has no room.")
+        case NotFoundError() | ForbiddenError():
+            return Refusal(Status.NOT_AUTHORIZED, "The project is not there any more.")
+        case HilumError():
+            _LOG.warning("an object could not be stored: %s", error)
+            return Refusal(Status.DISK_FAILED, "It could not be stored.")
+    _LOG.error("an object could not be stored: %s", type(error).__name__, exc_info=error)
+    return Refusal(Status.PROCESSING_FAILURE, "It could not be stored.")

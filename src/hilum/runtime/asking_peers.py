@@ -1,0 +1,50 @@
+"""Our own requests to peers: whom they concern, under which AE title, and how the connection is protected."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from hilum.doors.dimse_admission import KnownPeer
+from hilum.doors.dimse_requestor import Address, AssociationError, echo
+from hilum.model.records import Peer
+from hilum.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What came of a C-ECHO: the seconds it took, or why there was no answer."""
+
+    seconds: float | None
+    why: str = ""
+
+
+def echo_peer(peer: Peer, settings: Settings) -> Echo:
+    """C-ECHO of a peer that an administrator registered."""
+    try:
+        return Echo(echo(address_of(peer, settings), peer.ae_title, peer.our_ae_title or settings.dimse_ae_title))
+    except AssociationError as error:
+        return Echo(None, str(error))
+
+
+def address_of(peer: Peer, settings: Settings) -> Address:
+    """Where a peer listens, with TLS where it speaks it."""
+    return Address(peer.host, peer.port, client_tls(settings) if peer.tls else None)
+
+
+def client_tls(settings: Settings) -> ssl.SSLContext:
+    """TLS 1.2 or newer; the peer's certificate is checked against the DIMSE authorities, ours is shown where there is one."""
+    context = ssl.create_default_context(cafile=None if settings.dimse_tls_ca is None else str(settings.dimse_tls_ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.dimse_tls_certificate is not None:
+        context.load_cert_chain(settings.dimse_tls_certificate, settings.dimse_tls_key)
+    return context
+
+
+def known_peer(peer: Peer) -> KnownPeer:
+    """A peer with the addresses that its host has now; none where it cannot be resolved."""
+    try:
+        found = socket.getaddrinfo(peer.host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    addresses = frozenset(str(one[4][0]) for one in found)
+    return KnownPeer(peer.name, peer.ae_title, peer.host, peer.port, addresses, peer.tls, peer.our_ae_title)

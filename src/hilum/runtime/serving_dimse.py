@@ -1,0 +1,164 @@
+"""A DIMSE process: the door on a listening socket that it was given, and the pool of received packs."""
+
+import asyncio
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import uvloop
+
+from hilum.dicom.upperlayer import Limits, Policy, StorageKind
+from hilum.doors.dimse import DimseDoor, DoorLimits
+from hilum.doors.dimse_admission import KnownPeer, Rules
+from hilum.doors.dimse_deliveries import Deliveries
+from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
+from hilum.model.identity import SYSTEM
+from hilum.model.records import Project
+from hilum.runtime.asking_peers import known_peer
+from hilum.runtime.assembling import Application
+from hilum.runtime.settings import Settings
+from hilum.runtime.tending import tended_pool
+from hilum.stores.packs import PackPool
+from hilum.stores.senders import Senders
+
+# The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
+_SWITCH_SECONDS = 0.0005
+
+
+def serve_dimse(
+    app: Application,
+    listening: socket.socket,
+    *,
+    ready: Callable[[], object] = lambda: None,
+    ask_stop: Callable[[Callable[[], object]], object] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; packs are sealed on return.
+
+    Args:
+        ready: called when associations are taken.
+        ask_stop: where this is not the main thread: is handed what ends the serving.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with tended_pool(app, "received") as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, pool, listening, ready, ask_stop))
+
+
+async def _serve(
+    app: Application,
+    pool: PackPool,
+    listening: socket.socket,
+    ready: Callable[[], object],
+    ask_stop: Callable[[Callable[[], object]], object] | None,
+) -> None:
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    if ask_stop is not None:
+        ask_stop(partial(loop.call_soon_threadsafe, stopping.set))
+    else:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+    await make_door(app, pool).serve(listening, stopping, tls=tls_of(app.settings), ready=ready)
+
+
+def make_door(app: Application, pool: PackPool) -> DimseDoor:
+    """The door over the stores of `app`."""
+    settings = app.settings
+    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake))
+    return DimseDoor(
+        Keeper(pool, deliveries, storing_limits(settings), app.clock),
+        deliveries,
+        _Directory(app),
+        policy=policy_of(settings),
+        rules=Rules(
+            ae_title=settings.dimse_ae_title,
+            default_project=settings.dimse_project,
+            only_peers=settings.dimse_allow == "peers",
+            quarantines=settings.dimse_quarantine,
+        ),
+        limits=door_limits(settings),
+        core_limits=core_limits(settings),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """Projects and peers, from the ledger."""
+
+    app: Application
+
+    def projects(self) -> Sequence[Project]:
+        return self.app.access.list_projects(SYSTEM)
+
+    def peers(self) -> Sequence[KnownPeer]:
+        return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
+
+
+# --- settings as the door knows them ----------------------------------------------------------------------------------------------
+
+
+def storing_limits(settings: Settings) -> StoringLimits:
+    """What objects may cost; memory is shared by the processes."""
+    return StoringLimits(
+        whole_bytes=settings.buffer_bytes,
+        memory_bytes=settings.dimse_memory_bytes // settings.dimse_processes,
+        instance_bytes=settings.dimse_instance_bytes,
+    )
+
+
+def door_limits(settings: Settings) -> DoorLimits:
+    """This process' share: the kernel gives each of them about as many connections."""
+
+    def share(most: int) -> int:
+        return -(-most // settings.dimse_processes)
+
+    return DoorLimits(
+        connections=share(settings.dimse_connections),
+        associations=share(settings.dimse_associations),
+        associations_per_peer=share(settings.dimse_associations_per_peer),
+    )
+
+
+def core_limits(settings: Settings) -> Limits:
+    """What one association may ask for."""
+    return Limits(
+        # Peers that count the header in, or round up, are not aborted for it.
+        pdu_length=max(2 * settings.dimse_pdu_bytes, 1 << 20),
+        receive_buffer_length=settings.dimse_pdu_bytes + 64,
+        presentation_contexts=settings.dimse_contexts,
+        artim_seconds=settings.dimse_artim_seconds,
+        first_command_seconds=settings.dimse_idle_seconds,
+        command_seconds=settings.dimse_idle_seconds,
+        progress_seconds=settings.dimse_progress_seconds,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What is accepted in a negotiation."""
+    kinds = {StorageKind.STANDARD}
+    if settings.dimse_private_sop_classes:
+        kinds.add(StorageKind.PRIVATE)
+    if settings.dimse_unknown_sop_classes:
+        kinds.add(StorageKind.UNKNOWN)
+    return Policy(
+        implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+        implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        storage=frozenset(kinds),
+        any_transfer_syntax=True,
+        maximum_length=settings.dimse_pdu_bytes,
+    )
+
+
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """PS3.15 B.12 (BCP 195): TLS 1.2 or newer, with client certificates where authorities are named; None: plain TCP."""
+    if settings.dimse_tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.dimse_tls_certificate, settings.dimse_tls_key)
+    if settings.dimse_tls_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(settings.dimse_tls_ca)
+    return context
