@@ -114,7 +114,9 @@ class DimseDoor:
     ) -> None:
         """Take associations until `stopping` is set; what was acknowledged is durable and told to the ledger on return."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls)
+        # A peer that never finishes its handshake is as silent as one that never asks for an association.
+        patience = None if tls is None else self.limits.artim_seconds
+        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls, ssl_handshake_timeout=patience)
         ready()
         await stopping.wait()
         server.close()

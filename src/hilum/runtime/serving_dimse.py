@@ -1,6 +1,7 @@
 """A DIMSE process: the door on a listening socket that it was given, and the pool of received packs."""
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -16,10 +18,12 @@ from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
 from hilum.doors.dimse_deliveries import Deliveries
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
+from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
 from hilum.model.records import Project
 from hilum.runtime.asking_peers import known_peer
 from hilum.runtime.assembling import Application
+from hilum.runtime.dimse_counts import publish, withdraw
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
 from hilum.stores.packs import PackPool
@@ -27,6 +31,8 @@ from hilum.stores.senders import Senders
 
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
+_PUBLISH_SECONDS = 2.0
+_LOG = logging.getLogger(__name__)
 
 
 def serve_dimse(
@@ -60,7 +66,22 @@ async def _serve(
     else:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-    await make_door(app, pool).serve(listening, stopping, tls=tls_of(app.settings), ready=ready)
+    door = make_door(app, pool)
+    publishing = loop.create_task(_publish(door.counts, app.settings.data))
+    try:
+        await door.serve(listening, stopping, tls=tls_of(app.settings), ready=ready)
+    finally:
+        publishing.cancel()
+        withdraw(app.settings.data)
+
+
+async def _publish(counts: Counts, data: Path) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(publish, counts, data)
+        except OSError as error:  # a full disk is no reason to end the door
+            _LOG.warning("counters cannot be written: %s", error.strerror)
+        await asyncio.sleep(_PUBLISH_SECONDS)
 
 
 def make_door(app: Application, pool: PackPool) -> DimseDoor:
