@@ -14,18 +14,21 @@ from pathlib import Path
 import uvloop
 
 from hilum.dicom.upperlayer import Limits, Policy, StorageKind
+from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED, VERIFICATION
 from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentResult
 from hilum.doors.dimse_deliveries import Deliveries
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
 from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
 from hilum.model.records import Project
-from hilum.runtime.asking_peers import known_peer
+from hilum.runtime.asking_peers import known_peer, report_commitment
 from hilum.runtime.assembling import Application
 from hilum.runtime.dimse_counts import publish, withdraw
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
+from hilum.stores.committing import held_instances
 from hilum.stores.packs import PackPool
 from hilum.stores.senders import Senders
 
@@ -116,6 +119,17 @@ class _Directory:
     def peers(self) -> Sequence[KnownPeer]:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
+    def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]:
+        return held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+
+    def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None:
+        """To the peer that asked, where it is registered: its AE title at the address it asked from."""
+        for peer in self.app.peers.list_peers(SYSTEM):
+            if peer.ae_title == calling_ae_title and address in known_peer(peer).addresses:
+                report_commitment(peer, called_ae_title, result, self.app.settings)
+                return
+        _LOG.warning("a report of storage commitment is lost: its peer left and is not registered")
+
 
 # --- settings as the door knows them ----------------------------------------------------------------------------------------------
 
@@ -166,6 +180,7 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        services={VERIFICATION: UNCOMPRESSED, STORAGE_COMMITMENT: UNCOMPRESSED},
         storage=frozenset(kinds),
         any_transfer_syntax=True,
         maximum_length=settings.dimse_pdu_bytes,
