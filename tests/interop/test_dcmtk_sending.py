@@ -58,6 +58,20 @@ def test_every_transfer_syntax_that_storescu_proposes_is_taken(
     assert "Received Store Response (Success)" in said or ("Association Accepted" in said and "unable to convert" in said), said
 
 
+def test_the_counters_tell_of_it(server: PrivateServer, run_peer: Callable) -> None:
+    import httpx
+
+    run_peer("echoscu", "-aec", "HILUM", *address(server))
+
+    def echoes() -> float:
+        reply = httpx.get(f"{server.url}/api/v1/metrics", headers={"authorization": f"Bearer {server.token}"})
+        assert reply.status_code == 200, reply.text
+        counted = [line for line in reply.text.splitlines() if line.startswith("hilum_dimse_echoes_total")]
+        return float(counted[0].split()[1])
+
+    wait_for(lambda: echoes() >= 1)
+
+
 def test_an_unknown_project_is_rejected_with_its_reason(server: PrivateServer, run_peer: Callable) -> None:
     ran = run_peer("echoscu", "-v", "-aec", "kp-nobody", *address(server))
     assert ran.returncode != 0

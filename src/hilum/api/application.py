@@ -75,7 +75,7 @@ def make_api(app: Application, received: Pool) -> FastAPI:
         received: the pool that uploads are kept in; the caller's to close.
     """
     api = FastAPI(title="Hilum", version=__version__, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None)
-    watched = Metrics(app.catalogue)
+    watched = Metrics(app.catalogue, app.settings.data)
     door = UploadDoor(received, limits=archive_limits(app.settings), scratch=app.settings.scratch, clock=app.clock)
     intake = Intake(
         app=app,

@@ -138,6 +138,48 @@ def _answer_of_server(http: str, status: int, body: bytes) -> Answer:
     return Answer("server", f"answers at {http}: {reasons}", "Mend what it names.")
 
 
+def look_at_dimse(settings: "Settings") -> Iterator[Answer]:
+    """Whether our door answers C-ECHO, or its port is free for it; and whether every registered peer answers."""
+    from hilum.cli.serve import OFF, parse_address
+    from hilum.doors.dimse_requestor import Address, AssociationError, echo
+    from hilum.runtime.supervising import listen
+
+    if settings.dimse == OFF:
+        yield Answer("DIMSE door", "is off")
+    else:
+        host, port = parse_address(settings.dimse)
+        try:
+            seconds = echo(Address(host, port), settings.dimse_ae_title, settings.dimse_ae_title)
+            yield Answer("DIMSE door", f"answers C-ECHO at {settings.dimse} after {seconds * 1000:.0f} ms")
+        except AssociationError as error:
+            if not isinstance(error.__cause__, ConnectionRefusedError):
+                raise
+            listen(host, port).close()
+            yield Answer("DIMSE door", f"none runs at {settings.dimse}, and the port is free")
+    yield from _look_at_peers(settings)
+
+
+def _look_at_peers(settings: "Settings") -> Iterator[Answer]:
+    from hilum.model.identity import SYSTEM
+    from hilum.runtime.asking_peers import echo_peer
+    from hilum.runtime.assembling import assemble
+
+    if not _has_ledger(settings):
+        return
+    app = assemble(settings)
+    try:
+        for peer in app.peers.list_peers(SYSTEM):
+            answer = echo_peer(peer, settings)
+            found = f"{peer.name} answers C-ECHO" if answer.seconds is not None else f"{peer.name} does not answer"
+            yield Answer("peer", found, answer.why)
+    finally:
+        app.close()
+
+
+def _has_ledger(settings: "Settings") -> bool:
+    return bool(settings.database) or (settings.data / "ledger.sqlite").exists()
+
+
 def look_at_clock(settings: "Settings") -> Iterator[Answer]:
     """The clock may not have been set back behind what the ledger has seen."""
     import datetime as time
@@ -155,7 +197,7 @@ def _newest_move_at(settings: "Settings") -> "datetime | None":
     from hilum.runtime.assembling import assemble
     from hilum.stores.ledger import MoveFilter
 
-    if not settings.database and not (settings.data / "ledger.sqlite").exists():
+    if not _has_ledger(settings):
         return None
     app = assemble(settings)
     try:
@@ -221,4 +263,4 @@ def _existing(folder: Path) -> Path:
 
 
 Look = Callable[["Settings"], Iterator[Answer]]
-LOOKS: tuple[Look, ...] = (look_at_versions, look_at_disk, look_at_port, look_at_clock, look_at_codecs, look_at_dcm2niix)
+LOOKS: tuple[Look, ...] = (look_at_versions, look_at_disk, look_at_port, look_at_dimse, look_at_clock, look_at_codecs, look_at_dcm2niix)

@@ -1,12 +1,13 @@
 """The DIMSE door: whoever sends by C-STORE, and gets 0x0000 only for what is durable (PS3.4 B, PS3.7 9.1.1, PS3.8 9).
 
 dimse             this: one process' part of the listening socket, its limits, its stop
-dimse_connection  one connection around the sans-IO association
+dimse_connection  one connection around the sans-IO association          dimse_clock      its deadlines
 dimse_admission   who may associate, and what AE titles mean
 dimse_deliveries  which intake an association's objects belong to
 dimse_storing     objects on their way into packs             dimse_streaming  the large ones
 dimse_judging     what is refused                             dimse_statuses   with which status
-dimse_watching    counters, and the log
+dimse_watching    counters, and the log              dimse_commitment Storage Commitment Push Model
+dimse_requestor   associations that this side asks for
 """
 
 import asyncio
@@ -30,8 +31,9 @@ from hilum.doors.dimse_admission import (
     Rules,
     admit,
 )
+from hilum.doors.dimse_commitment import CommitmentRequest, CommitmentResult, judge
 from hilum.doors.dimse_connection import Connection
-from hilum.doors.dimse_deliveries import Deliveries
+from hilum.doors.dimse_deliveries import Deliveries, Sender
 from hilum.doors.dimse_storing import Keeper
 from hilum.doors.dimse_watching import Counts
 
@@ -48,6 +50,8 @@ class Directory(Protocol):
 
     def projects(self) -> Sequence[NamedProject]: ...
     def peers(self) -> Sequence[KnownPeer]: ...
+    def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]: ...
+    def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ class DimseDoor:
         self._ticks = ticks
         self._connections: dict[Connection, bool] = {}  # in the order they came -> whether it has asked for an association
         self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
+        self._reports = ThreadPoolExecutor(1, "hilum-dimse-reports")
         self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
         self._known_until = 0.0
         self._looking_up: asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]] | None = None
@@ -114,7 +119,9 @@ class DimseDoor:
     ) -> None:
         """Take associations until `stopping` is set; what was acknowledged is durable and told to the ledger on return."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls)
+        # A peer that never finishes its handshake is as silent as one that never asks for an association.
+        patience = None if tls is None else self.limits.artim_seconds
+        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls, ssl_handshake_timeout=patience)
         ready()
         await stopping.wait()
         server.close()
@@ -123,6 +130,7 @@ class DimseDoor:
         if self._settling is not None:
             self._settling.cancel()
         await loop.run_in_executor(self._threads, self.deliveries.settle)
+        self._reports.shutdown(cancel_futures=True)
         self._threads.shutdown()
 
     # --- for connections ---
@@ -158,6 +166,21 @@ class DimseDoor:
             _LOG.warning("projects and peers cannot be read: %s", type(error).__name__)
             return Rejection(TEMPORARY_CONGESTION, "The ledger does not answer.")
         return admit(request, address, self._rules, *known)
+
+    async def commit(self, request: CommitmentRequest, sender: Sender) -> CommitmentResult | None:
+        """What of a request is held in the sender's project; None where the ledger does not answer."""
+        uids = [uid for _, uid in request.references]
+        try:
+            held = await asyncio.get_running_loop().run_in_executor(self._threads, self._directory.held, sender.project, uids)
+        except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
+            _LOG.warning("storage commitment could not be judged: %s", type(error).__name__)
+            return None
+        return judge(request, held)
+
+    def report_later(self, result: CommitmentResult, sender: Sender) -> None:
+        """Tell a peer that has left on an association of our own."""
+        names = (sender.calling_ae_title, sender.called_ae_title, sender.address)
+        self._reports.submit(self._directory.report, result, *names)
 
     def closed(self, connection: Connection) -> None:
         """It is gone."""

@@ -1,7 +1,6 @@
 """One connection of the DIMSE door: an asyncio transport around the sans-IO association (`hilum.dicom.upperlayer`)."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol, cast
 
 from hilum.dicom.upperlayer import (
@@ -24,8 +23,27 @@ from hilum.dicom.upperlayer import (
     Role,
     negotiate,
 )
-from hilum.dicom.upperlayer.messages import CEchoRequest, CEchoResponse, CStoreRequest, CStoreResponse, Request
+from hilum.dicom.upperlayer.messages import (
+    CEchoRequest,
+    CEchoResponse,
+    CStoreRequest,
+    CStoreResponse,
+    NActionRequest,
+    NActionResponse,
+    NEventReportRequest,
+    Request,
+)
 from hilum.doors.dimse_admission import Admission, Rejection
+from hilum.doors.dimse_clock import Clock
+from hilum.doors.dimse_commitment import (
+    MOST_BYTES,
+    REQUEST_STORAGE_COMMITMENT,
+    STORAGE_COMMITMENT,
+    STORAGE_COMMITMENT_INSTANCE,
+    CommitmentRequest,
+    CommitmentResult,
+    read_request,
+)
 from hilum.doors.dimse_deliveries import Deliveries, Delivery, Sender
 from hilum.doors.dimse_judging import refuse_command
 from hilum.doors.dimse_statuses import Answer, Status
@@ -48,6 +66,8 @@ class Door(Protocol):
     def opened(self, connection: "Connection") -> None: ...
     def requested(self, connection: "Connection") -> Rejection | None: ...
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection: ...
+    async def commit(self, request: CommitmentRequest, sender: Sender) -> CommitmentResult | None: ...
+    def report_later(self, result: CommitmentResult, sender: Sender) -> None: ...
     def closed(self, connection: "Connection") -> None: ...
 
 
@@ -58,10 +78,12 @@ class Connection(asyncio.BufferedProtocol):
         self._door = door
         self._loop = asyncio.get_running_loop()
         self._association = Association(Role.ACCEPTOR, door.limits)
-        self._clock = _Clock(self._loop, self._overdue)
+        self._clock = Clock(self._loop, self._overdue)
         self._transport: asyncio.Transport
         self._delivery: Delivery | None = None
         self._incoming: Incoming | None = None
+        self._asked: tuple[CommandReceived, bytearray] | None = None  # an N-ACTION, while its data set comes
+        self._tasks: set[asyncio.Task[None]] = set()
         self._outstanding = 0
         self._is_paused = self._is_writing_paused = self._is_over = self._is_stopping = False
         self._admitting: asyncio.Task[None] | None = None
@@ -198,17 +220,9 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(answer, Negotiated)  # noqa: S101 it is nothing else
         self._association.accept(answer)
         self.record.is_association, self.record.project = True, admission.project
-        self._delivery = Delivery(
-            Sender(
-                admission.project,
-                admission.dataset,
-                request.calling_ae_title,
-                request.called_ae_title,
-                self.address,
-                admission.quiet_seconds,
-                admission.quarantine,
-            )
-        )
+        titles = (request.calling_ae_title, request.called_ae_title)
+        how = (admission.quiet_seconds, admission.quarantine)
+        self._delivery = Delivery(Sender(admission.project, admission.dataset, *titles, self.address, *how))
 
     # --- messages ---
 
@@ -226,6 +240,8 @@ class Connection(asyncio.BufferedProtocol):
                 affected_sop_class_uid=command.affected_sop_class_uid or None,
             )
             self._association.send_message(event.context_id, response)
+        elif isinstance(command, NActionRequest) and event.has_data_set and command.requested_sop_class_uid == STORAGE_COMMITMENT:
+            self._asked = event, bytearray()
         elif isinstance(command, Request):
             # PS3.7 C: "Unrecognized Operation"; there is no way to answer it but to break off what was never negotiated
             self.abort("aborted", f"{type(command).__name__} was never negotiated.")
@@ -243,6 +259,7 @@ class Connection(asyncio.BufferedProtocol):
     def _take_fragment(self, fragment: DataSetFragment) -> None:
         incoming = self._incoming
         if incoming is None:
+            self._take_asked(fragment)
             return
         incoming.add(fragment.view)
         if fragment.is_last:
@@ -274,6 +291,59 @@ class Connection(asyncio.BufferedProtocol):
         self._settle()
         if self._is_stopping and self._outstanding == 0:
             self.abort("stopped")
+
+    # --- storage commitment ---
+
+    def _take_asked(self, fragment: DataSetFragment) -> None:
+        if self._asked is None:
+            return
+        event, body = self._asked
+        if len(body) + len(fragment.view) > MOST_BYTES:
+            self.abort("aborted", "A request for storage commitment is longer than is taken.")
+            return
+        body += fragment.view
+        if fragment.is_last:
+            self._asked = None
+            self._outstanding += 1
+            task = self._loop.create_task(self._answer_action(event, body))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer_action(self, event: CommandReceived, body: bytearray) -> None:
+        command, delivery = event.command, self._delivery
+        assert isinstance(command, NActionRequest) and delivery is not None  # noqa: S101 only such are taken
+        context = self._association.contexts[event.context_id]
+        request = read_request(body, context.transfer_syntax) if command.action_type_id == REQUEST_STORAGE_COMMITMENT else None
+        result = None if request is None or event.faults else await self._door.commit(request, delivery.sender)
+        self._outstanding -= 1
+        if self._is_over:
+            return
+        status = Status.SUCCESS if result else Status.INVALID_ATTRIBUTE_VALUE if request is None else Status.PROCESSING_FAILURE
+        response = NActionResponse(
+            message_id_being_responded_to=command.message_id,
+            status=status,
+            affected_sop_class_uid=STORAGE_COMMITMENT,
+            affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
+            action_type_id=command.action_type_id,
+        )
+        self._association.send_message(event.context_id, response)
+        if result is not None:
+            self._report(event.context_id, result, delivery.sender)
+        self._answer_release()
+        self._settle()
+
+    def _report(self, context_id: int, result: CommitmentResult, sender: Sender) -> None:
+        """PS3.4 J.3.3: on this association, unless its peer is about to leave; then on one of our own."""
+        if self._association.may_answer_release:
+            self._door.report_later(result, sender)
+            return
+        message = NEventReportRequest(
+            message_id=1,
+            affected_sop_class_uid=STORAGE_COMMITMENT,
+            affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
+            event_type_id=result.event_type_id,
+        )
+        self._association.send_message(context_id, message, result.encode(self._association.contexts[context_id].transfer_syntax))
 
     def _answer_release(self) -> None:
         """PS3.8 7.2.2: after all answers."""
@@ -331,48 +401,3 @@ class Connection(asyncio.BufferedProtocol):
         if not self._association.must_close:
             self._finish()
         self._read()
-
-
-class _Clock:
-    """One timer for all deadlines of an association: most are over long before it would ring, so it is set anew only when it does."""
-
-    __slots__ = ("_deadline", "_due_at", "_loop", "_ring", "_timer")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[Deadline], None]) -> None:
-        self._loop = loop
-        self._ring = ring
-        self._deadline: Deadline | None = None
-        self._due_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def wind(self, deadline: Deadline | None) -> None:
-        """A deadline that differs from the last one begins now."""
-        if deadline == self._deadline:
-            return
-        self._deadline = deadline
-        if deadline is None:
-            return
-        self._due_at = self._loop.time() + deadline.seconds
-        if self._timer is None or self._due_at < self._timer.when():
-            self._set()
-
-    def stop(self) -> None:
-        self._deadline = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _set(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._due_at, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._deadline is None:
-            return
-        if self._loop.time() < self._due_at:
-            self._set()
-        else:
-            deadline, self._deadline = self._deadline, None
-            self._ring(deadline)

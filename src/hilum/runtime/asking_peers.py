@@ -1,13 +1,20 @@
 """Our own requests to peers: whom they concern, under which AE title, and how the connection is protected."""
 
+import logging
 import socket
 import ssl
 from dataclasses import dataclass
 
+from hilum.dicom.upperlayer.items import PresentationContextProposed, RoleSelection
+from hilum.dicom.upperlayer.messages import NEventReportRequest
+from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED
 from hilum.doors.dimse_admission import KnownPeer
-from hilum.doors.dimse_requestor import Address, AssociationError, echo
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, CommitmentResult
+from hilum.doors.dimse_requestor import Address, AssociationError, Requestor, echo, make_request
 from hilum.model.records import Peer
 from hilum.runtime.settings import Settings
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,29 @@ def echo_peer(peer: Peer, settings: Settings) -> Echo:
         return Echo(echo(address_of(peer, settings), peer.ae_title, peer.our_ae_title or settings.dimse_ae_title))
     except AssociationError as error:
         return Echo(None, str(error))
+
+
+def report_commitment(peer: Peer, our_ae_title: str, result: CommitmentResult, settings: Settings) -> bool:
+    """N-EVENT-REPORT on an association of our own (PS3.4 J.3.3). Whether the peer took it.
+
+    PS3.7 D.3.3.4: the requestor is SCU by default, so we propose the SCP's role.
+    """
+    role = RoleSelection(STORAGE_COMMITMENT, scu_role=False, scp_role=True)
+    contexts = [PresentationContextProposed(1, STORAGE_COMMITMENT, UNCOMPRESSED)]
+    request = make_request(peer.ae_title, peer.our_ae_title or our_ae_title, contexts, role)
+    message = NEventReportRequest(
+        message_id=1,
+        affected_sop_class_uid=STORAGE_COMMITMENT,
+        affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
+        event_type_id=result.event_type_id,
+    )
+    try:
+        with Requestor(address_of(peer, settings), request) as asked:
+            context = asked.association.contexts.get(1)
+            return context is not None and asked.ask(1, message, result.encode(context.transfer_syntax)).status == 0
+    except AssociationError as error:
+        _LOG.warning("a report of storage commitment was not taken: %s", error)
+        return False
 
 
 def address_of(peer: Peer, settings: Settings) -> Address:

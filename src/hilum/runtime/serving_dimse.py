@@ -1,6 +1,7 @@
 """A DIMSE process: the door on a listening socket that it was given, and the pool of received packs."""
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -8,25 +9,33 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
 from hilum.dicom.upperlayer import Limits, Policy, StorageKind
+from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED, VERIFICATION
 from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentResult
 from hilum.doors.dimse_deliveries import Deliveries
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
+from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
 from hilum.model.records import Project
-from hilum.runtime.asking_peers import known_peer
+from hilum.runtime.asking_peers import known_peer, report_commitment
 from hilum.runtime.assembling import Application
+from hilum.runtime.dimse_counts import publish, withdraw
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
+from hilum.stores.committing import held_instances
 from hilum.stores.packs import PackPool
 from hilum.stores.senders import Senders
 
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
+_PUBLISH_SECONDS = 2.0
+_LOG = logging.getLogger(__name__)
 
 
 def serve_dimse(
@@ -60,7 +69,22 @@ async def _serve(
     else:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-    await make_door(app, pool).serve(listening, stopping, tls=tls_of(app.settings), ready=ready)
+    door = make_door(app, pool)
+    publishing = loop.create_task(_publish(door.counts, app.settings.data))
+    try:
+        await door.serve(listening, stopping, tls=tls_of(app.settings), ready=ready)
+    finally:
+        publishing.cancel()
+        withdraw(app.settings.data)
+
+
+async def _publish(counts: Counts, data: Path) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(publish, counts, data)
+        except OSError as error:  # a full disk is no reason to end the door
+            _LOG.warning("counters cannot be written: %s", error.strerror)
+        await asyncio.sleep(_PUBLISH_SECONDS)
 
 
 def make_door(app: Application, pool: PackPool) -> DimseDoor:
@@ -94,6 +118,17 @@ class _Directory:
 
     def peers(self) -> Sequence[KnownPeer]:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
+
+    def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]:
+        return held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+
+    def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None:
+        """To the peer that asked, where it is registered: its AE title at the address it asked from."""
+        for peer in self.app.peers.list_peers(SYSTEM):
+            if peer.ae_title == calling_ae_title and address in known_peer(peer).addresses:
+                report_commitment(peer, called_ae_title, result, self.app.settings)
+                return
+        _LOG.warning("a report of storage commitment is lost: its peer left and is not registered")
 
 
 # --- settings as the door knows them ----------------------------------------------------------------------------------------------
@@ -145,6 +180,7 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        services={VERIFICATION: UNCOMPRESSED, STORAGE_COMMITMENT: UNCOMPRESSED},
         storage=frozenset(kinds),
         any_transfer_syntax=True,
         maximum_length=settings.dimse_pdu_bytes,
