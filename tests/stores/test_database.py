@@ -15,7 +15,7 @@ from hilum.model.identity import SYSTEM
 from hilum.stores.catalogue import Page, StudyFilter
 from hilum.stores.database import Database
 from hilum.stores.intakes import SentFile
-from hilum.stores.migrations import upgrade
+from hilum.stores.migrations import HEAD, upgrade
 from hilum.stores.schema import instances, members, metadata, projects
 
 
@@ -39,7 +39,7 @@ def test_a_database_of_a_newer_hilum_is_refused(database):
             upgrade(database)
     finally:
         with database.writing() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{HEAD}'"))
 
 
 def test_reading_sees_one_moment_and_cannot_write_on_postgresql(site):
@@ -75,7 +75,7 @@ def test_a_long_reader_keeps_no_writer_waiting_while_the_log_is_written_back(emp
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM projects").fetchone()
         with database.writing() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{HEAD}'"))
         ended = threading.Thread(target=database.checkpoint)
         ended.start()
         ended.join(10)
