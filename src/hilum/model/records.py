@@ -18,8 +18,8 @@ class MemberState(StrEnum):
 
     RECEIVED = "received"  # durable, waits for importing
     IMPORTED = "imported"  # an instance of the catalogue
-    ALREADY_HELD = "already_held"  # same UID and bytes as an imported one
-    CONFLICT = "conflict"  # same UID, other bytes (or another patient): set aside, nothing overwritten
+    ALREADY_HELD = "already_held"  # same UID and data set as an imported one
+    CONFLICT = "conflict"  # same UID, another data set (or another patient): set aside, nothing overwritten
     SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
     SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
     DELETED = "deleted"  # buried by a person; goes when its pack is written again
