@@ -60,6 +60,33 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """The answer to a request for storage commitment (PS3.4 J.3): (SOP class UID, SOP instance UID) of what is held, and of what is not."""
+
+    transaction_uid: str
+    committed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwedReport:
+    """A commitment that its peer has not confirmed to have heard of.
+
+    Args:
+        calling_ae_title, called_ae_title, address: of the association that asked.
+        attempt: how often it was told in vain on an association of our own.
+    """
+
+    key: int
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    commitment: Commitment
+    attempt: int
+    owed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """One delivery through one door.
 

@@ -202,6 +202,22 @@ peers = Table(  # DICOM application entities that we know (PS3.8 7.1.1.3)
     _at("created_at", nullable=False),
 )
 
+commitment_reports = Table(  # answers to storage commitment (PS3.4 J) whose peers have not confirmed to have heard them
+    "commitment_reports",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("calling_ae_title", String(16), nullable=False),
+    Column("called_ae_title", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("transaction_uid", Uid, nullable=False),
+    Column("committed", Json, nullable=False),  # [[SOP class UID, SOP instance UID], ...]
+    Column("failed", Json, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    _at("owed_at", nullable=False),
+    _at("not_before_at", nullable=False, index=True),
+)
+
 files = Table(  # what a sender put, by its own name: an instance, or an archive whose members became instances
     "files",
     metadata,
