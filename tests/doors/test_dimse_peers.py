@@ -34,6 +34,10 @@ def test_a_peer_may_send_as_soon_as_it_is_registered(make_site: Callable) -> Non
 # --- TLS ---------------------------------------------------------------------------------------------------------------------------
 
 
+AUTHORITY = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+LEAF = ("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+
+
 @dataclass
 class Certificates:
     """Made by openssl: an authority, a server's and a client's certificate of it, and a client's of nobody."""
@@ -42,9 +46,8 @@ class Certificates:
 
     def make(self, name: str, issuer: str = "", days: int = 2) -> None:
         subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-subj", f"/CN={name}"]
-        extensions = (
-            ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"] if issuer else ["-addext", "basicConstraints=critical,CA:TRUE"]
-        )
+        # RFC 5280 4.2.1.3, 4.2.1.9: Python 3.13 asks an authority for its key usage.
+        extensions = LEAF if issuer else AUTHORITY
         signed = ["-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key"] if issuer else []
         command = ["openssl", "req", "-x509", *subject, *extensions, *signed, "-days", str(days), "-out", f"{name}.pem"]
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
