@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
 from hilum.model.records import Commitment, MemberState, OwedReport
 from hilum.stores.database import Database
-from hilum.stores.held import chunks
+from hilum.stores.inserting import chunks
 from hilum.stores.schema import commitment_reports, instances, intakes, members
 from hilum.stores.scoping import project_id_of, require
 from hilum.stores.storable import storable

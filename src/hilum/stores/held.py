@@ -1,17 +1,15 @@
 """What a project holds of the UIDs that are being registered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import ScannedInstance
-from hilum.stores.intakes import CHUNK
+from hilum.stores.inserting import chunks
 from hilum.stores.schema import instances, members, series
-
-_Value = TypeVar("_Value", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,3 @@ def look_up_series(connection: Connection, project_id: int, scanned: Sequence[Sc
         for row in connection.execute(query):
             held[row.series_instance_uid] = HeldSeries(row.key, row.study_id, row.attributes, row.kept_generation)
     return held
-
-
-def chunks(values: Iterable[_Value]) -> Iterable[list[_Value]]:
-    """As many values as one statement takes."""
-    wanted = sorted(values)
-    return [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]

@@ -13,8 +13,9 @@ from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ScannedInstance, SetAside
 from hilum.stores.arriving import arrive
 from hilum.stores.database import Database
-from hilum.stores.held import HeldInstance, HeldSeries, chunks, look_up_instances, look_up_series
-from hilum.stores.intakes import find_intake, insert_or_ignore, touch_studies
+from hilum.stores.held import HeldInstance, HeldSeries, look_up_instances, look_up_series
+from hilum.stores.inserting import chunks, insert_or_ignore
+from hilum.stores.intake_rows import find_intake, touch_studies
 from hilum.stores.schema import (
     instances,
     members,
