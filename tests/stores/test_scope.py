@@ -25,8 +25,9 @@ from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
 from hilum.stores.decisions import Decisions, Verdict
 from hilum.stores.erasing import Eraser
-from hilum.stores.intakes import Intakes, NewIntake, SentFile
+from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
+from hilum.stores.offering import SentFile
 from hilum.stores.registering import Registrar
 from hilum.stores.template_shelf import TemplateShelf
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from hilum.model.identity import Scope
 from hilum.model.records import MemberState
 from hilum.stores.database import Database
-from hilum.stores.intakes import CHUNK
+from hilum.stores.inserting import CHUNK
 from hilum.stores.schema import instances, intakes, members
 from hilum.stores.scoping import project_id_of
 

@@ -12,7 +12,8 @@ from hilum.model.identity import Scope
 from hilum.model.records import Intake, MemberState, ScannedInstance, SetAside
 from hilum.stores.arriving import arrive
 from hilum.stores.database import Database
-from hilum.stores.intakes import CHUNK, find_intake, insert_or_ignore, touch_studies
+from hilum.stores.inserting import CHUNK, insert_or_ignore
+from hilum.stores.intake_rows import find_intake, touch_studies
 from hilum.stores.schema import (
     instances,
     members,
