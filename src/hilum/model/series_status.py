@@ -41,7 +41,7 @@ STATUS_MEANINGS: Mapping[SeriesStatus, str] = {
     SeriesStatus.TEMPLATE_NOT_MATCHED: "No template's rules match its study, or it is in none of the matched templates' inputs.",
     SeriesStatus.MULTIPLE_TEMPLATES_MATCHED: "The rules of several templates match; a person chooses one.",
     SeriesStatus.MULTIPLE_TEMPLATES_FOUND: "Several report types were asked for by name, and none of them can go on.",
-    SeriesStatus.NO_TEMPLATE_FOUND: "There is no template that could match: none has rules, or the report type that was asked for does not exist.",
+    SeriesStatus.NO_TEMPLATE_FOUND: "No template could match: none has rules, or the report type that was asked for does not exist.",
     SeriesStatus.READY_FOR_DEIDENTIFICATION: "A template was chosen; de-identification comes next.",
     SeriesStatus.DEIDENTIFIED: "It is de-identified; processing, review and delivery follow.",
     SeriesStatus.DEIDENTIFICATION_FAILED: "De-identification failed; nothing has left. Look at the reason, then retry.",
@@ -138,7 +138,11 @@ OF_STUDY: Mapping[Stage, Mapping[Status, _Row]] = {
 OF_WORKITEM: Mapping[Stage, Mapping[Status, _Row]] = {
     Stage.DEIDENTIFYING: {
         **_moving(_T.READY_FOR_DEIDENTIFICATION, "Waits to be de-identified", "Is being de-identified"),
-        Status.HELD: (_T.READY_FOR_DEIDENTIFICATION, _A.UNPROCESSED, "Held before de-identification; look at the findings, then retry or cancel."),
+        Status.HELD: (
+            _T.READY_FOR_DEIDENTIFICATION,
+            _A.UNPROCESSED,
+            "Held before de-identification; look at the findings, then retry or cancel.",
+        ),
         Status.FAILED: (_T.DEIDENTIFICATION_FAILED, _A.FAILED, "De-identification failed; retry it."),
         Status.FINISHED: (_T.DEIDENTIFIED, _A.PROCESSING, "De-identified."),
         **_ended("de-identification"),
@@ -160,7 +164,11 @@ OF_WORKITEM: Mapping[Stage, Mapping[Status, _Row]] = {
     },
     Stage.DELIVERING: {
         **_moving(_T.DEIDENTIFIED, "Results wait to be delivered", "Results are being delivered"),
-        Status.HELD: (_T.RTSTRUCT_EXPORT_FAILED, _A.UNPROCESSED, "Results are held before delivery; a person lets them go or cancels them."),
+        Status.HELD: (
+            _T.RTSTRUCT_EXPORT_FAILED,
+            _A.UNPROCESSED,
+            "Results are held before delivery; a person lets them go or cancels them.",
+        ),
         Status.FAILED: (_T.RTSTRUCT_EXPORT_FAILED, _A.FAILED, "Delivery failed; retry it."),
         Status.FINISHED: (_T.RTSTRUCT_EXPORTED, _A.COMPLETE, "Results are delivered."),
         **_ended("delivery"),
@@ -178,7 +186,7 @@ def standing_of_series(study: tuple[Stage, Status] | None, workitem: tuple[Stage
         workitem: where the newest workitem stands; None where no template took the series.
         choice: what matching found.
     """
-    if workitem is not None:
+    if workitem is not None and not _is_left_behind(workitem, study):
         return _standing(OF_WORKITEM, *workitem)
     if study is None:
         return SeriesStanding(_T.SERIES_SEPARATED, _A.PROCESSING, "It has just arrived.")
@@ -189,9 +197,14 @@ def standing_of_series(study: tuple[Stage, Status] | None, workitem: tuple[Stage
 
 
 def step_of(kind: Kind, stage: Stage, status: Status) -> Step:
-    """The step of seed 000: an item that has ended at its kind's end, or will never go on, is finished; a study's work goes on in its workitems."""
+    """The step of seed 000: what is delivered, or will never go on by itself, is finished. A study's work goes on in its workitems."""
     is_through = status is Status.FINISHED and (kind is Kind.WORKITEM and stage is STAGES[kind][-1])
     return Step.FINISHED if is_through or status in (Status.REFUSED, Status.CANCELLED, Status.FAILED) else STEPS[stage]
+
+
+def _is_left_behind(workitem: tuple[Stage, Status], study: tuple[Stage, Status] | None) -> bool:
+    """A workitem that a new revision cancelled says nothing of a study that is on its way again."""
+    return workitem[1] is Status.CANCELLED and study not in (None, (Stage.MATCHING, Status.FINISHED))
 
 
 def _standing(table: Mapping[Stage, Mapping[Status, _Row]], stage: Stage, status: Status) -> SeriesStanding:
@@ -205,6 +218,8 @@ def _why_unmatched(choice: Choice) -> tuple[SeriesStatus, str]:
         return _T.NO_TEMPLATE_FOUND, f"There is no template for it; make one, or {CHOOSE}."
     if choice.by_name and choice.asked > 1:
         return _T.MULTIPLE_TEMPLATES_FOUND, f"Several report types were asked for and none can go on; {CHOOSE}."
+    if choice.matched == 1:
+        return _T.TEMPLATE_NOT_MATCHED, "Its study is held because of a finding, and the template that matches has no use for this series."
     if choice.matched > 1:
         return _T.MULTIPLE_TEMPLATES_MATCHED, f"{choice.matched} templates match; {CHOOSE}."
     return _T.TEMPLATE_NOT_MATCHED, f"None of {choice.asked} templates matches; {CHOOSE}."
