@@ -157,7 +157,7 @@ CALLS = {
 
 
 def _unknown(statuses):
-    return [status for status in statuses.values() if status != "received"]
+    return [status for status in statuses.values() if status.meaning != "It has just arrived."]
 
 
 def test_every_function_that_takes_a_scope_is_asked():
