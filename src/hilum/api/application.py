@@ -39,7 +39,8 @@ from hilum.api.pages import page_routes
 from hilum.api.problems import handle_errors, problem_of, problem_of_bug
 from hilum.api.routing import PREFIX, Turns
 from hilum.api.upload_files import DRAINED_BYTES, ArchiveRoute, FileRoute, Intake, UploadRoute
-from hilum.doors.uploads import Pool, UploadDoor
+from hilum.doors.upload_contract import Pool
+from hilum.doors.uploads import UploadDoor
 from hilum.doors.zips import ArchiveLimits
 from hilum.model.errors import HilumError
 from hilum.runtime.assembling import Application
