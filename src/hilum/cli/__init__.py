@@ -37,6 +37,8 @@ COMMANDS: dict[str, Entry] = {
     "cancel": Entry("Stop an item for good."),
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),
+    "deid": Entry("De-identify files without a server."),
+    "key": Entry("Make and list the keys that pseudonyms are made with."),
     "project": Entry("Make and list projects."),
     "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
     "token": Entry("Make tokens for programs."),
