@@ -74,6 +74,10 @@ def base(sop_class: str = MR) -> Dataset:
     made.SOPClassUID, made.SOPInstanceUID = sop_class, "1.2.826.0.1.1.1"
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.826.0.1.1", "1.2.826.0.1.1.2"
     made.PatientID, made.PatientName, made.Modality = "P1", "Nobody^Known", "MR"
+    made.Rows = made.Columns = 1
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation, made.SamplesPerPixel = 16, 16, 15, 0, 1
+    made.PixelData = bytes(2)
+    made["PixelData"].VR = "OW"
     return made
 
 

@@ -8,17 +8,18 @@ match engine.deidentify(source, output.write):
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hilum import __version__
 from hilum.deidentification.pixels import why_pixels_are_held
 from hilum.deidentification.plans import Compiler, IodPlan
-from hilum.deidentification.subjects import IDENTITY, Subject, subject_of
+from hilum.deidentification.subjects import IDENTITY, Subject, subject_of, what_is_said
 from hilum.dicom.confidentiality import BASIC_PROFILE, METHODS, Method, Option
 from hilum.dicom.elements import Limits, OddError, Source, TruncatedError
 from hilum.dicom.encoding import Encoding
+from hilum.dicom.iods import Usage, modules_of
 from hilum.dicom.part10 import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -32,6 +33,7 @@ from hilum.dicom.part10 import (
 from hilum.dicom.rewriting import Observe, rewrite
 from hilum.dicom.rewriting_rules import Addition, Touched
 from hilum.dicom.scanner import Header, scan
+from hilum.dicom.uids import is_valid_uid
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
 
@@ -88,7 +90,7 @@ class Engine:
         self.profile, self.key = profile, key
         self._compiler = Compiler(profile, actions)
         self._plans: dict[str, IodPlan | None] = {}
-        self._subjects: dict[Subject, Subject] = {}
+        self._subjects: dict[Hashable, Subject] = {}
         self._limits = limits or Limits()
 
     def deidentify(self, source: Source, write: Callable[[bytes], object], observe: Observe | None = None) -> Answer:
@@ -123,6 +125,8 @@ class Engine:
         sop_class = header.text("SOPClassUID") or ""
         if not header.text("SOPInstanceUID") or not sop_class:
             return Held("It has no SOP Class UID or no SOP Instance UID: nobody can say what it may hold.")
+        if not is_valid_uid(header.recognition.transfer_syntax_uid):
+            return Held("Its transfer syntax is no UID: nobody can say how it is to be read.")
         if sop_class.startswith(_DOCUMENTS):
             why = "It holds a document (PDF, CDA or a model), which nothing here can read."
             return Held(why) if self.profile.encapsulated_documents == "hold" else Dropped(why)
@@ -138,10 +142,13 @@ class Engine:
 
     def _subject(self, header: Header) -> Subject:
         """The one that is known already, so that what it remembers counts."""
-        subject = subject_of(header, self.key, self.profile)
-        if len(self._subjects) > _MEMORIES:
-            self._subjects.clear()
-        return self._subjects.setdefault(subject, subject)
+        said = what_is_said(header)
+        known = self._subjects.get(said)
+        if known is None:
+            if len(self._subjects) > _MEMORIES:
+                self._subjects.clear()
+            known = self._subjects[said] = subject_of(header, self.key, self.profile)
+        return known
 
     def _rewrite(self, source: Source, header: Header, write: Callable[[bytes], object], observe: Observe | None) -> Answer:
         recognition, subject = header.recognition, self._subject(header)
@@ -186,6 +193,8 @@ class Engine:
             observe=observe,
             limits=self._limits,
         )
+        if not done.pixel_bytes and any(use.module == "image-pixel" and use.usage is Usage.MANDATORY for use in modules_of(sop_class)):
+            raise TruncatedError("It is an image without Pixel Data.")
         held.release()
         return Rewritten(subject, sop_instance, uids, tuple(done.touched), self._flags(header))
 
@@ -273,13 +282,17 @@ def _encoding_of(source: Source, recognition: Recognition, syntax: str) -> Encod
 class _Holding:
     """Keeps what is written until it is large or whole, so that an odd object can be tried again another way."""
 
-    _MOST = 4 << 20
+    _MOST, _LONG = 4 << 20, 128 << 10
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write, self._kept, self._size = write, list[bytes](), 0
         self.has_written = False
 
     def write(self, chunk: bytes) -> None:
+        if len(chunk) >= self._LONG:  # of pixels: the header is through
+            self.release()
+            self._write(chunk)
+            return
         self._kept.append(chunk)
         self._size += len(chunk)
         if self._size > self._MOST:

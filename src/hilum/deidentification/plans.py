@@ -23,6 +23,9 @@ _DATES = frozenset({"DA", "DT", "TM"})
 _DATE_OPTIONS = {Option.RETAIN_FULL_DATES: "K", Option.RETAIN_MODIFIED_DATES: "C"}
 _PATIENT_AGE, _CONTENT_SEQUENCE, _CODE_MEANING = 0x00101010, 0x0040A730, 0x00080104
 _REPLACED_AT_TOP = frozenset({0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
+# PS3.3 C.7.6.16.2.25: what a converted object took over from the CT, MR and PET images that it was made of.
+_CONVERTED = frozenset({0x00209170, 0x00209171})
+_CLASSIC = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128")
 # UIDs that name a kind of thing, not a thing.
 _KINDS_OF_UIDS = ("ClassUID", "CodingSchemeUID", "ContextUID", "MappingResourceUID", "CreatorUID", "TransferSyntaxUID")
 
@@ -73,14 +76,14 @@ class IodPlan(Plan):
             demand = Demand.DUMMY
         reason = f"PS3.15 Table E.1-1: {code}"
         if demand is not Demand.REMOVE and vr_of(tag) == "SQ":
-            return self._sequence(tag, demand, need, found, reason)
+            return self._sequence(tag, demand, found, reason)
         return self._compiler.doing(demand, tag, need, reason)
 
     def _of_vr(self, tag: int, keyword: str, need: Need, found: Sequence[iods.AttributeRule]) -> Rule:
         """An attribute of the IOD that the table does not name."""
         vr, reason = vr_of(tag), "an attribute of the IOD that Table E.1-1 does not name"
         if vr == "SQ":
-            return self._sequence(tag, Demand.DUMMY if self._dummy else Demand.KEEP, need, found, reason)
+            return self._sequence(tag, Demand.DUMMY if self._dummy else Demand.KEEP, found, reason)
         if vr in _DATES:
             codes = [code for option, code in _DATE_OPTIONS.items() if option in self._compiler.profile.options]
             return self._compiler.doing(resolve(codes[0] if codes and not self._dummy else "X/Z/D", need), tag, need, reason)
@@ -95,16 +98,18 @@ class IodPlan(Plan):
             return self._compiler.doing(Demand.CLEAN, tag, need, reason)
         return self._compiler.doing(Demand.KEEP, tag, need, reason)
 
-    def _sequence(self, tag: int, demand: Demand, need: Need, found: Sequence[iods.AttributeRule], reason: str) -> Rule:
+    def _sequence(self, tag: int, demand: Demand, found: Sequence[iods.AttributeRule], reason: str) -> Rule:
         if demand is Demand.EMPTY:
             return self._compiler.rule("empty", {}, "SQ", Need.NOTHING, reason)
         below = self._below(tag, found, dummy=self._dummy or demand is Demand.DUMMY)
-        if below is None:  # nobody says what its items may hold
-            return self._compiler.rule("remove" if need is Need.NOTHING else "empty", {}, "SQ", Need.NOTHING, reason)
+        if below is None:
+            return self._compiler.rule("remove", {}, "SQ", Need.NOTHING, "nobody says what its items may hold")
         return Rule("SQ", {Demand.DUMMY: "dummy", Demand.CLEAN: "clean-text"}.get(demand, "keep"), None, below, reason)
 
     def _below(self, tag: int, found: Sequence[iods.AttributeRule], *, dummy: bool) -> Plan | None:
         tables = [iods.attributes_of_items(rule.node) for rule in found if rule.node is not None]
+        if not tables and tag in _CONVERTED:
+            tables = [iods.attributes_of(use.module) for sop_class in _CLASSIC for use in iods.modules_of(sop_class)]
         if not tables:
             return None
         if tag == _CONTENT_SEQUENCE:  # PS3.3 C.17.3: content items hold content items

@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from hilum.deidentification.texts import Cleaner, Identifiers
+from hilum.dicom.attributes import parse_path
 from hilum.dicom.confidentiality import Option
 from hilum.dicom.scanner import Header, Wanted
 from hilum.dicom.uids import remap_uid
@@ -69,16 +70,20 @@ _OTHERS = (
 IDENTITY = Wanted(*_NAMES, *_PHRASES, *_OTHERS)
 """What is read of an object before it is written again."""
 
+_SAYING = frozenset(
+    parse_path(path)[0].tag for path in (*_NAMES, *_PHRASES, "SpecificCharacterSet", "IssuerOfPatientID", "StudyInstanceUID")
+)
+
 _SHORTEST_OFFSET, _OFFSETS = 30, 3650  # days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """A patient in a project, with a profile: what the actions ask. The same for all objects that say the same of the patient.
 
     Args:
         patient: the patient's own key within the project: issuer and Patient ID, or the study's UID where there is no Patient ID.
-        words, phrases: what says who it is about, as `texts.Identifiers.of` reads it.
+        names, phrases: what says who it is about, as `texts.Identifiers.of` reads it.
     """
 
     key: ProjectKey
@@ -133,6 +138,11 @@ class Subject:
     @cached_property
     def _text_key(self) -> bytes:
         return self.key.derive("texts")
+
+
+def what_is_said(header: Header) -> Hashable:
+    """All of a header that `subject_of` reads, undecoded: objects that agree in it are about the same subject."""
+    return tuple([(tag, repr(element)) for tag, element in header.item.items() if tag in _SAYING])
 
 
 def subject_of(header: Header, key: ProjectKey, profile: Profile) -> Subject:

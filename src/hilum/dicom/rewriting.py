@@ -128,7 +128,7 @@ class _Rewriter:
                 if self._grow():
                     continue
                 if self._content[self._at :].strip(b"\0"):
-                    raise OddError from None
+                    raise TruncatedError("The file ends inside an element.") from None
                 return None
             except OddError:
                 if self._is_padding():
