@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -120,6 +120,9 @@ CALLS = {
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
     "Catalogue.receipts": lambda site, scope, held: site.catalogue.receipts(scope, held["workitem"].id),
+    "Catalogue.waiting": lambda site, scope, held: site.catalogue.waiting(scope, "ward"),
+    "Catalogue.count_waiting": lambda site, scope, held: site.catalogue.count_waiting(scope, "ward"),
+    "Catalogue.refused_uploads": lambda site, scope, held: site.catalogue.refused_uploads(scope, datetime(2000, 1, 1, tzinfo=UTC)),
     "Catalogue.standing": lambda site, scope, held: site.catalogue.standing(scope),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),

@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from hilum import __version__
 from hilum.cli.telling import Explained, explain
 
 
@@ -90,8 +91,16 @@ def make_group(does: str) -> typer.Typer:
 root = typer.Typer(cls=Commands, no_args_is_help=True, **PLAIN)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)
+        raise typer.Exit
+
+
 @root.callback()
-def hilum() -> None:
+def hilum(
+    _version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+) -> None:
     """Hilum: the gateway for medical images. Research use, not for diagnosis."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hilum.cli.configuring import Config, Data, configure
-from hilum.cli.connecting import Json
+from hilum.cli.connecting import Json, existing
 from hilum.cli.telling import print_json, printable, say, styled
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def look_at_disk(settings: "Settings") -> Iterator[Answer]:
 
     from hilum.runtime.holding import list_mounts, mount_of, refuse_network_file_system
 
-    place = _existing(settings.data)
+    place = existing(settings.data)
     mount = mount_of(place, list_mounts())
     refuse_network_file_system(place)
     yield Answer("file system", f"{mount.file_system if mount else 'unknown'} at {place}")
@@ -252,14 +252,6 @@ def look_at_dcm2niix(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 
     said = subprocess.run([dcm2niix.bin, "-v"], capture_output=True, text=True, timeout=20, check=False)
     version = next((line for line in said.stdout.splitlines()[::-1] if line.startswith("v")), "")
     yield Answer("dcm2niix", version or "says no version", "" if version else "Install the package dcm2niix again.")
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    place = folder.absolute()
-    while not place.is_dir():
-        place = place.parent
-    return place
 
 
 Look = Callable[["Settings"], Iterator[Answer]]

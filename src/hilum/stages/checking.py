@@ -8,6 +8,7 @@ from hilum.model.outcomes import Done, Finding, FindingsRecorded, Outcome, Sever
 from hilum.model.ports import Tools
 from hilum.model.records import Request
 from hilum.model.templates import Template
+from hilum.model.words import count
 
 
 def run(item: Item, tools: Tools) -> Outcome:
@@ -38,8 +39,4 @@ def _summary(found: list[Finding]) -> str:
     warnings = sum(finding.severity is Severity.WARNING for finding in found)
     if not errors and not warnings:
         return "Nothing found."
-    return " and ".join(text for text in (_count(errors, "error"), _count(warnings, "warning")) if text) + "."
-
-
-def _count(number: int, noun: str) -> str:
-    return "" if number == 0 else f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return " and ".join(count(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number) + "."
