@@ -2,6 +2,7 @@
 
 dimse             this: one process' part of the listening socket, its limits, its stop
 dimse_connection  one connection around the sans-IO association          dimse_clock      its deadlines
+dimse_handshake   TLS in front of it
 dimse_admission   who may associate, and what AE titles mean   dimse_slots how many
 dimse_deliveries  which intake an association's objects belong to
 dimse_storing     objects on their way into packs             dimse_streaming  the large ones
@@ -34,6 +35,7 @@ from hilum.doors.dimse_admission import (
 from hilum.doors.dimse_commitment import CommitmentRequest
 from hilum.doors.dimse_connection import Connection
 from hilum.doors.dimse_deliveries import Deliveries, Sender
+from hilum.doors.dimse_handshake import SecuredServer
 from hilum.doors.dimse_slots import Slots
 from hilum.doors.dimse_storing import Keeper
 from hilum.doors.dimse_watching import Counts
@@ -124,9 +126,7 @@ class DimseDoor:
     ) -> None:
         """Take associations until `stopping` is set; what was acknowledged is durable and told to the ledger on return."""
         loop = asyncio.get_running_loop()
-        # A peer that never finishes its handshake is as silent as one that never asks for an association.
-        patience = None if tls is None else self.limits.artim_seconds
-        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls, ssl_handshake_timeout=patience)
+        server = await self._listen(listening, tls)
         ready()
         await stopping.wait()
         server.close()
@@ -137,6 +137,15 @@ class DimseDoor:
         await loop.run_in_executor(self._threads, self.deliveries.settle)
         self._threads.shutdown()
         self._slots.close()
+
+    async def _listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> "asyncio.Server | SecuredServer":
+        if tls is None:
+            return await asyncio.get_running_loop().create_server(lambda: Connection(self), sock=listening)
+        # A peer that never finishes its handshake is as silent as one that never asks for an association.
+        return SecuredServer(lambda: Connection(self), listening, tls, self.limits.artim_seconds, self._note_handshake_refused)
+
+    def _note_handshake_refused(self) -> None:
+        self.counts.associations["TLS refused"] += 1
 
     # --- for connections ---
 
