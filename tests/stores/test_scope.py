@@ -23,13 +23,14 @@ from hilum.model.outcomes import (
 )
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
-from hilum.stores.decisions import Decisions, Verdict
+from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
 from hilum.stores.registering import Registrar
 from hilum.stores.template_shelf import TemplateShelf
+from hilum.stores.verdicts import Verdict
 
 STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
@@ -105,6 +106,7 @@ CALLS = {
     "Catalogue.find_series": lambda site, scope, held: site.catalogue.find_series(scope, held["series"].id),
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),
     "Catalogue.series_statuses": lambda site, scope, held: _unknown(site.catalogue.series_statuses(scope, [held["series"]])),
+    "Catalogue.list_reviews": lambda site, scope, held: site.catalogue.list_reviews(scope, Page()),
     "Catalogue.findings": lambda site, scope, held: site.catalogue.findings(scope, held["study"]),
     "Catalogue.verdicts": lambda site, scope, held: site.catalogue.verdicts(scope, held["study"]),
     "Catalogue.conflicts": lambda site, scope, held: site.catalogue.conflicts(scope, held["study"].id),

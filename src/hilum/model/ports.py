@@ -116,6 +116,7 @@ class Tools:
         checks, operators, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
         limits: what a processor may use (`processors.Limits`).
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
+        sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
         check_stop: raises when this worker is to stop; to be called between steps that can be repeated.
         until_stopped: while its context is open, a stop of this worker calls the function it was given.
     """
@@ -136,5 +137,6 @@ class Tools:
     destinations: Mapping[str, Any]
     limits: Any
     scratch: Path
+    sampling_key: bytes
     check_stop: Callable[[], None]
     until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]]

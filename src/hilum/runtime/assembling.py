@@ -16,6 +16,7 @@ from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
+from hilum.runtime.choosing import read_sampling_key
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
@@ -156,6 +157,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
         scratch=app.settings.scratch,
+        sampling_key=read_sampling_key(app.settings.data),
         check_stop=stop.check,
         until_stopped=stop.until_stopped,
     )
