@@ -151,7 +151,9 @@ CALLS = {
     "Ledger.renew": lambda site, scope, held: site.ledger.renew(scope, held["item"], timedelta(seconds=60)),
     "Ledger.wake_due": lambda site, scope, held: site.ledger.wake_due(scope),
     "Ledger.move": lambda site, scope, held: site.ledger.move(scope, held["workitem"].id, "cancel", "Because."),
-    "Registrar.register": lambda site, scope, held: site.registrar.register(scope, held["intake"].id, [], [], lambda one: {}, 1),
+    "Registrar.register": lambda site, scope, held: site.registrar.register(
+        scope, held["intake"].id, [], [], lambda one: {}, lambda one, held: False, 1
+    ),
     "TemplateShelf.save": lambda site, scope, held: site.templates.save(scope, site.templates.find(SYSTEM, "t")[0], new=False),
 }  # fmt: skip
 
