@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
@@ -29,6 +30,7 @@ from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
 from hilum.stores.registering import Registrar
+from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
@@ -70,6 +72,7 @@ def held(site, image):
     made = ArtifactsMade(workitem.id, (NewArtifact("report.pdf", "application/pdf", stored),), {})
     delivered = Delivered(workitem.id, "1 folder", {"files": 1})
     site.ledger.finish(SYSTEM, site.claim(), Done("Made.", (copies, made, delivered)))
+    _review(site, workitem.id)
     token = site.access.create_token(SYSTEM, "ward's", [_grant("ward")])
     return {
         "intake": intake,
@@ -158,6 +161,13 @@ CALLS = {
 }  # fmt: skip
 
 
+def _review(site, workitem_id):
+    """A verdict of earlier days: the workitem itself has moved on."""
+    with site.database.writing() as connection:
+        said = {"verdict": "accept", "reason": "", "ratings": {}, "who": "nina", "at": site.clock()}
+        connection.execute(insert(reviews).values(workitem_id=workitem_id, **said))
+
+
 def _unknown(statuses):
     return [status for status in statuses.values() if status.meaning != "It has just arrived."]
 
@@ -204,6 +214,7 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.findings"](site, ward, held)
     assert CALLS["Catalogue.deidentified"](site, ward, held)
     assert CALLS["Catalogue.receipts"](site, ward, held)
+    assert CALLS["Catalogue.reviews"](site, ward, held)
 
 
 @pytest.mark.parametrize(
