@@ -1,7 +1,7 @@
 """What is held: patients, studies, series, instances, findings, workitems and results, within the caller's scope."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,7 @@ from hilum.stores.schema import (
     workitems,
 )
 from hilum.stores.scoping import in_scope
+from hilum.stores.slices import kept_generations, with_others, with_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +189,22 @@ class Catalogue:
 
     # --- series and instances -------------------------------------------------------------------------------------------
 
-    def list_series(self, scope: Scope, study_id: str = "", page: Page | None = None) -> list[Series]:
-        """Series of a study, or of all, by key."""
+    def list_series(self, scope: Scope, study_id: str = "", page: Page | None = None, *, varying: Collection[str] = ()) -> list[Series]:
+        """Series of a study, or of all, by key; with the values of `varying` in all of their slices."""
         query = SERIES_ROWS.where(in_scope(scope, series.c.project_id)).order_by(series.c.key)
         if study_id:
             query = query.where(series.c.study_id == study_id)
         if page is not None:
             query = query.where(series.c.key > int(page.after or 0)).limit(page.limit)
         with self.database.reading() as connection:
-            return [_series(row) for row in connection.execute(query)]
+            return self._as_series(connection, connection.execute(query).all(), varying)
 
-    def find_series(self, scope: Scope, series_id: str) -> Series:
-        """With its whole header; NotFoundError when there is none."""
+    def _as_series(self, connection: Connection, rows: Sequence[Row[Any]], varying: Collection[str]) -> list[Series]:
+        found = with_unread([series_of(row) for row in rows], {row.key: row.kept_generation for row in rows}, kept_generations(connection))
+        return with_others(connection, found, varying) if varying else found
+
+    def find_series(self, scope: Scope, series_id: str, *, varying: Collection[str] = ()) -> Series:
+        """With its whole header, and the values of `varying` in all of its slices; NotFoundError when there is none."""
         query = (
             SERIES_ROWS.add_columns(series_headers.c.header)
             .join(series_headers, series_headers.c.series_key == series.c.key)
@@ -207,9 +212,10 @@ class Catalogue:
         )
         with self.database.reading() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series?study=ID.")
-        return _series(row, row.header)
+            if row is None:
+                raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series?study=ID.")
+            (found,) = self._as_series(connection, [row], varying)
+        return replace(found, header=row.header)
 
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]:
         """All instances of a series with their kept attributes and where their bytes lie."""
@@ -498,7 +504,8 @@ def _study(row: Row[Any], datasets: tuple[str, ...]) -> Study:
     )
 
 
-def _series(row: Row[Any], header: Mapping[str, Any] | None = None) -> Series:
+def series_of(row: Row[Any]) -> Series:
+    """A row of `SERIES_ROWS` as a record."""
     return Series(
         id=row.id,
         key=row.key,
@@ -509,7 +516,6 @@ def _series(row: Row[Any], header: Mapping[str, Any] | None = None) -> Series:
         description=row.description,
         number_of_instances=row.number_of_instances,
         attributes=row.attributes,
-        header=header or {},
     )
 
 
