@@ -14,8 +14,8 @@ from hilum.model.errors import HilumError
 from hilum.model.identity import SYSTEM
 from hilum.stores.catalogue import Page, StudyFilter
 from hilum.stores.database import Database
-from hilum.stores.intakes import SentFile
 from hilum.stores.migrations import HEAD, upgrade
+from hilum.stores.offering import SentFile
 from hilum.stores.schema import instances, members, metadata, projects
 
 

@@ -25,8 +25,9 @@ from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
 from hilum.stores.decisions import Decisions, Verdict
 from hilum.stores.erasing import Eraser
-from hilum.stores.intakes import Intakes, NewIntake, SentFile
+from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
+from hilum.stores.offering import SentFile
 from hilum.stores.registering import Registrar
 from hilum.stores.template_shelf import TemplateShelf
 
@@ -148,13 +149,15 @@ CALLS = {
     "Ledger.renew": lambda site, scope, held: site.ledger.renew(scope, held["item"], timedelta(seconds=60)),
     "Ledger.wake_due": lambda site, scope, held: site.ledger.wake_due(scope),
     "Ledger.move": lambda site, scope, held: site.ledger.move(scope, held["workitem"].id, "cancel", "Because."),
-    "Registrar.register": lambda site, scope, held: site.registrar.register(scope, held["intake"].id, [], [], lambda one: {}, 1),
+    "Registrar.register": lambda site, scope, held: site.registrar.register(
+        scope, held["intake"].id, [], [], lambda one: {}, lambda one, held: False, 1
+    ),
     "TemplateShelf.save": lambda site, scope, held: site.templates.save(scope, site.templates.find(SYSTEM, "t")[0], new=False),
 }  # fmt: skip
 
 
 def _unknown(statuses):
-    return [status for status in statuses.values() if status != "received"]
+    return [status for status in statuses.values() if status.meaning != "It has just arrived."]
 
 
 def test_every_function_that_takes_a_scope_is_asked():

@@ -12,6 +12,7 @@ from hilum.api.shapes import SeriesShape, shape_series
 from hilum.model.judging import Operators
 from hilum.model.records import Series
 from hilum.model.roles import Candidate, find_roles, judge_series
+from hilum.model.series_status import STATE_MEANINGS, STATUS_MEANINGS, STEP_MEANINGS
 from hilum.model.templates import Template
 from hilum.runtime.assembling import operators
 
@@ -71,12 +72,26 @@ class ExplanationShape(BaseModel):
     nearest: NearestShape | None
 
 
+class GlossaryShape(BaseModel):
+    """Word -> meaning, one line each."""
+
+    statuses: dict[str, str]
+    states: dict[str, str]
+    steps: dict[str, str]
+
+
 @router.get("/series", response_model=Listed[SeriesShape])
 def list_series(call: Reader, study: str = "", cursor: Cursor = "", limit: Limit = 100) -> Any:
     """Series in the order they came, of one study where it is named."""
     found = call.app.catalogue.list_series(call.scope, study, page_by_key(cursor, limit))
     statuses = call.app.catalogue.series_statuses(call.scope, found)
     return listed(found, limit, lambda one: shape_series(one, statuses[one.id]), lambda one: str(one.key))
+
+
+@router.get("/series-statuses")
+def list_series_statuses(_call: Reader) -> GlossaryShape:
+    """What the words of `series_status`, `series_state` and `step` mean."""
+    return GlossaryShape(statuses=dict(STATUS_MEANINGS), states=dict(STATE_MEANINGS), steps=dict(STEP_MEANINGS))
 
 
 @router.get("/series/{series_id}")

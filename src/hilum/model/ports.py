@@ -47,6 +47,7 @@ class Registrar(Protocol):
         scanned: Sequence[ScannedInstance],
         set_aside: Sequence[SetAside],
         read_header: Callable[[ScannedInstance], Mapping[str, Any]],
+        has_same_data_set: Callable[[ScannedInstance, StoredBytes], bool],
         kept_generation: int,
     ) -> None: ...
 

@@ -18,8 +18,8 @@ class MemberState(StrEnum):
 
     RECEIVED = "received"  # durable, waits for importing
     IMPORTED = "imported"  # an instance of the catalogue
-    ALREADY_HELD = "already_held"  # same UID and bytes as an imported one
-    CONFLICT = "conflict"  # same UID, other bytes (or another patient): set aside, nothing overwritten
+    ALREADY_HELD = "already_held"  # same UID and data set as an imported one
+    CONFLICT = "conflict"  # same UID, another data set (or another patient): set aside, nothing overwritten
     SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
     SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
     DELETED = "deleted"  # buried by a person; goes when its pack is written again
@@ -57,6 +57,33 @@ class Peer:
     tls: bool = False
     retrieve: str = "c-move"
     dicomweb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The answer to a request for storage commitment (PS3.4 J.3): (SOP class UID, SOP instance UID) of what is held, and of what is not."""
+
+    transaction_uid: str
+    committed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwedReport:
+    """A commitment that its peer has not confirmed to have heard of.
+
+    Args:
+        calling_ae_title, called_ae_title, address: of the association that asked.
+        attempt: how often it was told in vain on an association of our own.
+    """
+
+    key: int
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    commitment: Commitment
+    attempt: int
+    owed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

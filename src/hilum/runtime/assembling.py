@@ -21,6 +21,7 @@ from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
+from hilum.stores.committing import Commitments
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -51,6 +52,7 @@ class Application:
     database: Database
     access: Access
     peers: Peers
+    commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
     intakes: Intakes
@@ -82,6 +84,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         database=database,
         access=Access(database, clock),
         peers=Peers(database, clock),
+        commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
         intakes=intakes,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from hilum.model.errors import InvalidError
 from hilum.stores.database import Database
-from hilum.stores.intakes import insert_or_ignore
+from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.schema import replies
 
 KEPT_FOR = timedelta(hours=24)

@@ -9,7 +9,7 @@ from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
 from hilum.model.templates import Template
 from hilum.stores.database import Database, refuse_taken
-from hilum.stores.intakes import insert_or_ignore
+from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.schema import kept_attributes, templates
 from hilum.stores.scoping import require
 
