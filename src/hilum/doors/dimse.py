@@ -6,8 +6,8 @@ dimse_admission   who may associate, and what AE titles mean
 dimse_deliveries  which intake an association's objects belong to
 dimse_storing     objects on their way into packs             dimse_streaming  the large ones
 dimse_judging     what is refused                             dimse_statuses   with which status
-dimse_watching    counters, and the log              dimse_commitment Storage Commitment Push Model
-dimse_requestor   associations that this side asks for
+dimse_watching    counters, and the log              dimse_requestor  associations that this side asks for
+dimse_committing  Storage Commitment Push Model      dimse_commitment its data sets
 """
 
 import asyncio
@@ -31,11 +31,12 @@ from hilum.doors.dimse_admission import (
     Rules,
     admit,
 )
-from hilum.doors.dimse_commitment import CommitmentRequest, CommitmentResult, judge
+from hilum.doors.dimse_commitment import CommitmentRequest
 from hilum.doors.dimse_connection import Connection
 from hilum.doors.dimse_deliveries import Deliveries, Sender
 from hilum.doors.dimse_storing import Keeper
 from hilum.doors.dimse_watching import Counts
+from hilum.model.records import OwedReport
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ class Directory(Protocol):
 
     def projects(self) -> Sequence[NamedProject]: ...
     def peers(self) -> Sequence[KnownPeer]: ...
-    def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]: ...
-    def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None: ...
+    def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport: ...
+    def note_report(self, owed: OwedReport, *, is_told: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,6 @@ class DimseDoor:
         self._ticks = ticks
         self._connections: dict[Connection, bool] = {}  # in the order they came -> whether it has asked for an association
         self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
-        self._reports = ThreadPoolExecutor(1, "hilum-dimse-reports")
         self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
         self._known_until = 0.0
         self._looking_up: asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]] | None = None
@@ -130,7 +130,6 @@ class DimseDoor:
         if self._settling is not None:
             self._settling.cancel()
         await loop.run_in_executor(self._threads, self.deliveries.settle)
-        self._reports.shutdown(cancel_futures=True)
         self._threads.shutdown()
 
     # --- for connections ---
@@ -167,20 +166,23 @@ class DimseDoor:
             return Rejection(TEMPORARY_CONGESTION, "The ledger does not answer.")
         return admit(request, address, self._rules, *known)
 
-    async def commit(self, request: CommitmentRequest, sender: Sender) -> CommitmentResult | None:
-        """What of a request is held in the sender's project; None where the ledger does not answer."""
-        uids = [uid for _, uid in request.references]
+    async def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport | None:
+        """What of a request is held in the sender's project, as a report that is owed; None where the ledger does not answer."""
         try:
-            held = await asyncio.get_running_loop().run_in_executor(self._threads, self._directory.held, sender.project, uids)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._directory.commit, request, sender)
         except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
             _LOG.warning("storage commitment could not be judged: %s", type(error).__name__)
             return None
-        return judge(request, held)
 
-    def report_later(self, result: CommitmentResult, sender: Sender) -> None:
-        """Tell a peer that has left on an association of our own."""
-        names = (sender.calling_ae_title, sender.called_ae_title, sender.address)
-        self._reports.submit(self._directory.report, result, *names)
+    def note_report(self, owed: OwedReport, *, is_told: bool) -> None:
+        """The peer has heard a report, or left before."""
+        self._threads.submit(self._note_report, owed, is_told)
+
+    def _note_report(self, owed: OwedReport, is_told: bool) -> None:
+        try:
+            self._directory.note_report(owed, is_told=is_told)
+        except Exception as error:  # noqa: BLE001 - the report stays owed: it is told once more than needed, or later
+            _LOG.warning("the ledger could not be told of a report: %s", type(error).__name__)
 
     def closed(self, connection: Connection) -> None:
         """It is gone."""

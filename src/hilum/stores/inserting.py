@@ -1,12 +1,20 @@
 """Inserts that leave what is there already, and how many values stand in one statement."""
 
+from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 CHUNK = 500  # values in one IN (...)
+_Value = TypeVar("_Value", int, str)
+
+
+def chunks(values: Iterable[_Value]) -> Iterable[list[_Value]]:
+    """As many values as one statement takes."""
+    wanted = sorted(values)
+    return [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Any:

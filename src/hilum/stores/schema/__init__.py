@@ -18,11 +18,12 @@ from hilum.stores.schema.holding import (
     study_datasets,
 )
 from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
-from hilum.stores.schema.receiving import files, intakes, members, packs, peers
+from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
 
 __all__ = [
     "artifacts",
+    "commitment_reports",
     "derivatives",
     "files",
     "findings",

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from hilum.stores.schema.columns import Json, Key, Uuid, at, metadata
+from hilum.stores.schema.columns import Json, Key, Uid, Uuid, at, metadata
 
 intakes = Table(
     "intakes",
@@ -51,6 +51,22 @@ peers = Table(  # DICOM application entities that we know (PS3.8 7.1.1.3)
     Column("retrieve", String(16), nullable=False),  # c-move, c-get, wado
     Column("dicomweb_url", Text, nullable=False),
     at("created_at", nullable=False),
+)
+
+commitment_reports = Table(  # answers to storage commitment (PS3.4 J) whose peers have not confirmed to have heard them
+    "commitment_reports",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("calling_ae_title", String(16), nullable=False),
+    Column("called_ae_title", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("transaction_uid", Uid, nullable=False),
+    Column("committed", Json, nullable=False),  # [[SOP class UID, SOP instance UID], ...]
+    Column("failed", Json, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    at("owed_at", nullable=False),
+    at("not_before_at", nullable=False, index=True),
 )
 
 files = Table(  # what a sender put, by its own name: an instance, or an archive whose members became instances
