@@ -26,6 +26,7 @@ from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
+from hilum.stores.following import Cursor
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
@@ -149,6 +150,7 @@ CALLS = {
     "Ledger.find": lambda site, scope, held: site.ledger.find(scope, held["study"].id),
     "Ledger.history": lambda site, scope, held: site.ledger.history(scope, [held["study"].id]),
     "Ledger.list_moves": lambda site, scope, held: site.ledger.list_moves(scope, MoveFilter(item=held["study"].id)),
+    "Ledger.follow": lambda site, scope, held: site.ledger.follow(scope, MoveFilter(item=held["study"].id), Cursor(0, 0)),
     "Ledger.next_due_at": lambda site, scope, held: site.ledger.next_due_at(scope),
     "Ledger.claim": lambda site, scope, held: site.ledger.claim(scope, "worker", timedelta(seconds=60)),
     "Ledger.renew": lambda site, scope, held: site.ledger.renew(scope, held["item"], timedelta(seconds=60)),

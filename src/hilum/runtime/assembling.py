@@ -130,13 +130,13 @@ def make_worker(
     kinds: Collection[Kind] = tuple(Kind),
 ) -> Worker:
     """A worker with its tools."""
-    tools = make_tools(app, deidentified, results, stop)
+    tools = make_tools(app, deidentified, results)
     settings = app.settings
     return Worker(name, app.ledger, tools, stop, lease=settings.lease, attempts=settings.attempts, wait=wait, kinds=kinds)
 
 
-def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop: Stop) -> Tools:
-    """What the stages are handed."""
+def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> Tools:
+    """What the stages are handed; their worker adds what stops them."""
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
@@ -162,8 +162,6 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
         sampling_key=read_sampling_key(app.settings.data),
-        check_stop=stop.check,
-        until_stopped=stop.until_stopped,
     )
 
 
