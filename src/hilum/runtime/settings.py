@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     dimse_tls_key: Path | None = Field(None, description="PEM file of its private key.")
     dimse_tls_ca: Path | None = Field(None, description="PEM file of the authorities whose client certificates are asked for.")
 
+    several_templates: Literal["hold", "all"] = Field(
+        "hold", description="A study that several templates match is held for a person, or all of them run."
+    )
+
     lease_seconds: float = Field(60, gt=0, description="A worker that is silent for so long loses its item.")
     attempts: int = Field(5, ge=1, description="How often a stage that raises is tried.")
     open_upload_hours: float = Field(24, gt=0, description="An upload that is never completed is imported this long after its last file.")
