@@ -22,10 +22,10 @@ def test_a_missing_series_is_sent_and_not_just_tried_again() -> None:
     assert second.command == 'hilum retry the-id --reason "..."'
 
 
-def test_a_study_that_matches_nothing_is_sent_again_for_a_report_type() -> None:
+def test_a_study_that_matches_nothing_waits_for_a_choice() -> None:
     ways = ways_on(make_item(Kind.STUDY, Stage.MATCHING))
 
-    assert ways[0].command == "hilum upload FOLDER --project ward-7 --report-type NAME"
+    assert ways[0].command == "hilum assign the-id --template NAME"
     assert not any("retry" in way.command for way in ways)
 
 

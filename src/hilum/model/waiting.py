@@ -43,9 +43,7 @@ class WaitingItem:
 _SEND_MORE = Way("send what is missing, and the study is looked at again by itself", "hilum upload FOLDER --project {project}")
 _GO_ON = Way("let it go on as it is", 'hilum retry {id} --reason "..."')
 _STOP = Way("stop it for good", "hilum cancel {id}")
-_CHOOSE = Way(
-    "send it again for a report type of your choice (`hilum template list`)", "hilum upload FOLDER --project {project} --report-type NAME"
-)
+_CHOOSE = Way("choose what is to be made of it (`hilum template list`)", "hilum assign {id} --template NAME")
 _MATCH_AGAIN = Way("let the rules choose again, once they are mended", "hilum send-back {id} --to matching")
 _RUN_AGAIN = Way("run it again, once the cause is mended", "hilum retry {id}")
 

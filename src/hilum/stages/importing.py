@@ -189,11 +189,21 @@ def _missing_pixels(header: Header) -> str:
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
-def attributes_of(header: Header, keywords: tuple[str, ...]) -> dict[str, Any]:
-    """Keyword -> value, or list of values where there are several; what is missing or empty is not there."""
+def attributes_of(header: Header, paths: tuple[str, ...]) -> dict[str, Any]:
+    """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
+
+    What is missing is not there. What is there without a value is "", a sequence the number of its items, bulk its length.
+    """
     found: dict[str, Any] = {}
-    for keyword in keywords:
-        values = header.values(keyword)
+    for path in paths:
+        values = header.values(path) if "." not in path else _of_all_items(header, path)
         if values:
-            found[keyword] = values[0] if len(values) == 1 else list(values)
+            found[path] = values[0] if len(values) == 1 else list(values)
+        elif values is not None:
+            found[path] = header.size(path) or ""
     return found
+
+
+def _of_all_items(header: Header, path: str) -> tuple[Any, ...] | None:
+    there = [values for values in header.each(path) if values is not None]
+    return tuple(value for values in there for value in values) if there else None
