@@ -24,6 +24,7 @@ from hilum.model.outcomes import (
 )
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
+from hilum.stores.credentials import Credentials
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.following import Cursor
@@ -35,7 +36,7 @@ from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
+STORES = (Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -100,6 +101,9 @@ CALLS = {
     "Access.keep_token": lambda site, scope, held: site.access.keep_token(scope, "mine", "secret", [_grant("ward")]),
     "Access.revoke_token": lambda site, scope, held: site.access.revoke_token(scope, held["token"].id),
     "Access.add_user": lambda site, scope, held: site.access.add_user(scope, "me", "twelve characters", [_grant("ward")]),
+    "Credentials.tokens": lambda site, scope, held: site.credentials.tokens(scope),
+    "Credentials.users": lambda site, scope, held: site.credentials.users(scope),
+    "Credentials.remove_user": lambda site, scope, held: site.credentials.remove_user(scope, "somebody of the ward"),
     "Catalogue.find_study": lambda site, scope, held: site.catalogue.find_study(scope, held["study"].id),
     "Catalogue.list_studies": lambda site, scope, held: site.catalogue.list_studies(scope, StudyFilter(project="ward"), Page()),
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
