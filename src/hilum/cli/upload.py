@@ -100,10 +100,9 @@ def _tell(upload: "Upload", server: str) -> None:
         say(printable(f"  {sentence}"))
     if len(upload.sentences) > MOST_SENTENCES:
         say(f"  ... and {len(upload.sentences) - MOST_SENTENCES} more: add --json.")
-    if upload.outcome == "held":
-        say("It is held: `hilum held` tells what to do.")
-    else:
-        say("`hilum status` shows how far it is; `hilum held` what needs you.")
+    for study in upload.studies[:MOST_SENTENCES]:
+        say(f"  study {study.id}: {server.rstrip('/')}/studies/{study.id}")
+    say("It is held: `hilum held` tells what to do." if upload.outcome == "held" else "`hilum why STUDY` tells where a study stands.")
 
 
 def _counted(upload: "Upload") -> str:
