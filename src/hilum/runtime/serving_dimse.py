@@ -52,7 +52,7 @@ def serve_dimse(
         ask_stop: where this is not the main thread: is handed what ends the serving.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with tended_pool(app, "received") as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with tended_pool(app, "received", indexes_behind=True) as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, pool, listening, ready, ask_stop))
 
 

@@ -41,7 +41,7 @@ class Durable:
 
 
 IndexRound = Round[Durable, None]
-SyncRound = Round[Appended, IndexRound]
+SyncRound = Round[Appended, IndexRound | None]
 
 
 class OpenPack:
@@ -56,7 +56,7 @@ class OpenPack:
         HilumError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, disk: Disk, announce: Callable[[Durable], IndexRound]) -> None:
+    def __init__(self, path: Path, disk: Disk, announce: Callable[[Durable], IndexRound | None]) -> None:
         self.pack_id = path.stem
         self.end = 0  # of the last member that is filled in
         self.durable_end = 0
@@ -69,7 +69,7 @@ class OpenPack:
         self._disk = disk
         self._announce = announce
         self._size = 0  # of the member being written
-        self._syncs: GroupCommit[Appended, IndexRound] = GroupCommit(self._sync, lambda error: refusal(error, self.pack_id))
+        self._syncs: GroupCommit[Appended, IndexRound | None] = GroupCommit(self._sync, lambda error: refusal(error, self.pack_id))
         self._fd = _create(path)
         self._syncing = Syncing(lambda: disk.sync(self._fd), disk.ahead_bytes)
 
@@ -129,7 +129,7 @@ class OpenPack:
         """Take part in the next sync; done before the pack goes to the next hand, so that the order of syncs is the order of the file."""
         return self._syncs.join(Appended(members, self.end))
 
-    def finish(self, sync: SyncRound) -> IndexRound:
+    def finish(self, sync: SyncRound) -> IndexRound | None:
         """Wait until the members that joined are durable; return what `announce` returned.
 
         Raises:
@@ -164,7 +164,7 @@ class OpenPack:
         """Let the file and its lock go."""
         self._syncing.close(lambda: os.close(self._fd))
 
-    def _sync(self, appended: list[Appended]) -> IndexRound:
+    def _sync(self, appended: list[Appended]) -> IndexRound | None:
         self._require_sound()
         try:
             self._syncing.sync()
