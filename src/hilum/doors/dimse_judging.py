@@ -31,7 +31,7 @@ def refuse_command(event: CommandReceived, context: PresentationContext) -> Refu
     return None
 
 
-def judge_data_set(body: bytearray, offset: int, transfer_syntax: str, command: CStoreRequest, *, is_whole: bool) -> Refusal | None:
+def judge_data_set(body: memoryview, offset: int, transfer_syntax: str, command: CStoreRequest, *, is_whole: bool) -> Refusal | None:
     """Whether a data set is the one that the command announced.
 
     Args:
@@ -46,13 +46,12 @@ def judge_data_set(body: bytearray, offset: int, transfer_syntax: str, command: 
     return _compare(header, command)
 
 
-def _scan(body: bytearray, recognition: Recognition, *, is_whole: bool) -> Header | None:
-    view = memoryview(body)
-    for size in (SHORT_HEAD, len(body)):
+def _scan(view: memoryview, recognition: Recognition, *, is_whole: bool) -> Header | None:
+    for size in (SHORT_HEAD, len(view)):
         header = scan_prefix(view[:size], _WANTED, recognition)
         if header is not None:
             return header
-        if size >= len(body):
+        if size >= len(view):
             break
     return scan(Source.of_bytes(view), _WANTED, recognition, to_the_end=False) if is_whole else None
 

@@ -12,8 +12,11 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Protocol
 
 from hilum.dicom.part10 import file_meta
@@ -31,6 +34,8 @@ IMPLEMENTATION_VERSION_NAME = "HILUM"
 
 _BATCHES_AT_ONCE = 2  # one is written while the other waits for the disk
 _MOST_IN_BATCH = 64
+_FIRST_BUFFER_BYTES = 64 << 10
+_SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
 _STREAMS_AT_ONCE = 32
 
 
@@ -74,16 +79,27 @@ class Keeper:
         self.streams = ThreadPoolExecutor(_STREAMS_AT_ONCE, "hilum-dimse-streams")
         self.bytes_in_memory = 0
         self._clock = clock
-        self._bodies = ThreadPoolExecutor(_BATCHES_AT_ONCE, "hilum-dimse-bodies")
-        self._waiting: list[_Waiting] = []
-        self._running = 0
+        self._whole: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
         """Store an object that is whole, with all others that are."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((incoming, answer))
-        self._start()
+        loop = asyncio.get_running_loop()
+        if not self._threads:
+            self._start(loop)
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._whole.put((incoming, answer))
         return answer
+
+    def lend_buffer(self) -> bytearray:
+        """Memory for an object: that of an earlier one where there is some, since the first touch of new memory costs as much as a copy."""
+        return self._spare.pop() if self._spare else bytearray(_FIRST_BUFFER_BYTES)
+
+    def take_buffer_back(self, buffer: bytearray) -> None:
+        """Nobody looks at it any more."""
+        if len(self._spare) < _SPARE_BUFFERS and len(buffer) <= _LONGEST_SPARE_BYTES:
+            self._spare.append(buffer)
 
     @property
     def is_full(self) -> bool:
@@ -104,6 +120,7 @@ class Keeper:
             called_ae_title=sender.called_ae_title,
             peer=sender.address,
             transfer_syntax_uid=incoming.context.transfer_syntax,
+            kind="received",
         )
 
     def release(self, count: int) -> None:
@@ -112,21 +129,36 @@ class Keeper:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._bodies.shutdown()
+        self._whole.put(None)
+        for thread in self._threads:
+            thread.join()
         self.streams.shutdown()
 
-    def _start(self) -> None:
-        if not self._waiting or self._running >= _BATCHES_AT_ONCE:
-            return
-        batch, self._waiting = self._waiting[:_MOST_IN_BATCH], self._waiting[_MOST_IN_BATCH:]
-        self._running += 1
-        running = asyncio.get_running_loop().run_in_executor(self._bodies, self._keep_all, [incoming for incoming, _ in batch])
-        running.add_done_callback(lambda done: self._finish(batch, done))
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Threads of our own: an executor makes two futures of a batch and hands each over by itself.
+        self._threads = [Thread(target=self._run, args=(loop,), name="hilum-dimse-bodies") for _ in range(_BATCHES_AT_ONCE)]
+        for thread in self._threads:
+            thread.start()
 
-    def _finish(self, batch: "list[_Waiting]", done: "asyncio.Future[list[Answer]]") -> None:
-        self._running -= 1
-        self._start()
-        for (incoming, waiter), answer in zip(batch, done.result(), strict=True):
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while batch := self._next_batch():
+            answers = self._keep_all([incoming for incoming, _ in batch])
+            loop.call_soon_threadsafe(self._answer, batch, answers)
+
+    def _next_batch(self) -> "list[_Waiting]":
+        """In a thread: what is whole by now, at least one; nothing at the end."""
+        batch: list[_Waiting] = []
+        with suppress(Empty):
+            while len(batch) < _MOST_IN_BATCH:
+                waiting = self._whole.get(block=not batch)
+                if waiting is None:
+                    self._whole.put(None)  # for the other threads, and for this one's next turn
+                    break
+                batch.append(waiting)
+        return batch
+
+    def _answer(self, batch: "list[_Waiting]", answers: list[Answer]) -> None:
+        for (incoming, waiter), answer in zip(batch, answers, strict=True):
             incoming.forget()
             if not waiter.done():
                 waiter.set_result(answer)
@@ -146,10 +178,10 @@ class Keeper:
             for verdict in verdicts
         ]
 
-    def _prepare(self, incoming: "Incoming") -> tuple[bytearray, MemberNote, bytes] | Refusal:
+    def _prepare(self, incoming: "Incoming") -> tuple[memoryview, MemberNote, bytes] | Refusal:
         try:
-            refusal = incoming.judge(incoming.body, is_whole=True)
-            return refusal or (incoming.body, self.note(incoming), hashlib.sha256(incoming.body).digest())
+            body = incoming.body
+            return incoming.judge(body, is_whole=True) or (body, self.note(incoming), hashlib.sha256(body).digest())
         except Exception as error:  # noqa: BLE001 - one object's trouble must not be the others'
             return refusal_of(error)
 
@@ -162,7 +194,10 @@ class Incoming:
         resume: called when it may be no longer ahead.
     """
 
-    __slots__ = ("_keeper", "_meta_length", "_resume", "_stream", "body", "command", "context", "delivery", "refusal", "size")
+    __slots__ = (
+        *("_buffer", "_keeper", "_length", "_meta_length", "_resume", "_stream", "_view"),
+        *("command", "context", "delivery", "refusal", "size"),
+    )
 
     def __init__(
         self,
@@ -179,14 +214,20 @@ class Incoming:
         self.context = context
         self.command = command
         self.refusal = refusal
-        self.body = bytearray()
         self.size = 0
         self._stream: Stream | None = None
-        self._meta_length = 0
+        self._buffer: bytearray | None = None
+        self._length = self._meta_length = 0
         if refusal is None:
-            self.body += _file_meta(command, context)
-            self._meta_length = len(self.body)
-            self._keeper.bytes_in_memory += self._meta_length
+            self._buffer = keeper.lend_buffer()
+            self._view = memoryview(self._buffer)
+            self._append(_file_meta(command, context))
+            self._meta_length = self._length
+
+    @property
+    def body(self) -> memoryview:
+        """What has come and is not handed on: of an object that is held whole all of it, with its File Meta group."""
+        return self._view[: self._length]
 
     @property
     def is_ahead(self) -> bool:
@@ -201,12 +242,11 @@ class Incoming:
         if self.size > self._keeper.limits.instance_bytes:
             self._refuse(Refusal(Status.TOO_LARGE, "The object is larger than this site takes."))
             return
-        self.body += view
-        self._keeper.bytes_in_memory += len(view)
+        self._append(view)
         if self._stream is not None:
-            if len(self.body) >= self._keeper.limits.chunk_bytes:
+            if self._length >= self._keeper.limits.chunk_bytes:
                 self._stream.feed(self._take())
-        elif len(self.body) >= self._keeper.limits.whole_bytes or (self._keeper.is_full and len(self.body) > SHORT_HEAD):
+        elif self._length >= self._keeper.limits.whole_bytes or (self._keeper.is_full and self._length > SHORT_HEAD):
             self._stream = Stream(self._begin_stream, self._keeper.streams, self._keeper.release, self._resume)
             self._stream.feed(self._take())
 
@@ -228,14 +268,17 @@ class Incoming:
 
     def forget(self) -> None:
         """Let the memory go."""
-        self._keeper.release(len(self.body))
-        self.body = bytearray()
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            self._keeper.release(self._length)
+            self._keeper.take_buffer_back(buffer)
+            self._length = 0
 
-    def judge(self, body: bytearray, *, is_whole: bool) -> Refusal | None:
+    def judge(self, body: memoryview, *, is_whole: bool) -> Refusal | None:
         """In a thread: whether the data set in these first bytes of the member, or all of it, is the announced one."""
         return judge_data_set(body, self._meta_length, self.context.transfer_syntax, self.command, is_whole=is_whole)
 
-    def _begin_stream(self, head: bytearray) -> Writer | Refusal:
+    def _begin_stream(self, head: memoryview) -> Writer | Refusal:
         """In a thread: a place for a large object, once its first chunk shows that it is the announced one."""
         return self.judge(head, is_whole=False) or self._keeper.pool.begin(self._keeper.note(self))
 
@@ -243,8 +286,24 @@ class Incoming:
         self.abandon()
         self.refusal, self._stream = refusal, None
 
-    def _take(self) -> bytearray:
-        taken, self.body = self.body, bytearray()
+    def _append(self, octets: bytes | memoryview) -> None:
+        end = self._length + len(octets)
+        if end > len(self._view):
+            self._grow(end)
+        self._view[self._length : end] = octets
+        self._length = end
+        self._keeper.bytes_in_memory += len(octets)
+
+    def _grow(self, least: int) -> None:
+        grown = bytearray(max(least, 2 * len(self._view)))
+        grown[: self._length] = self._view[: self._length]
+        self._buffer, self._view = grown, memoryview(grown)
+
+    def _take(self) -> memoryview:
+        """What has come goes on, and is not this object's any more."""
+        taken = self.body
+        self._buffer = bytearray(self._keeper.limits.chunk_bytes)
+        self._view, self._length = memoryview(self._buffer), 0
         return taken
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ from hilum.stores.senders import Senders
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
 _PUBLISH_SECONDS = 2.0
+_OTHERS_BEHIND_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,11 +92,11 @@ async def _publish(counts: Counts, data: Path) -> None:
 def make_door(app: Application, pool: PackPool) -> DimseDoor:
     """The door over the stores of `app`."""
     settings = app.settings
-    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake))
+    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake), pool.settle)
     return DimseDoor(
         Keeper(pool, deliveries, storing_limits(settings), app.clock),
         deliveries,
-        _Directory(app),
+        _Directory(app, pool.settle),
         policy=policy_of(settings),
         rules=Rules(
             ae_title=settings.dimse_ae_title,
@@ -112,6 +114,7 @@ class _Directory:
     """Projects and peers, from the ledger."""
 
     app: Application
+    settle_index: Callable[[], None]
 
     def projects(self) -> Sequence[Project]:
         return self.app.access.list_projects(SYSTEM)
@@ -120,7 +123,12 @@ class _Directory:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
     def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]:
-        return held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+        self.settle_index()
+        held = held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+        if len(held) < len(set(sop_instance_uids)) and self.app.settings.dimse_processes > 1:
+            time.sleep(_OTHERS_BEHIND_SECONDS)  # another process may have acknowledged them, and index them only now
+            held = held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+        return held
 
     def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None:
         """To the peer that asked, where it is registered: its AE title at the address it asked from."""

@@ -16,7 +16,7 @@ from hilum.model.members import MemberNote, StoredMember
 from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, refusal, sync_durably
 from hilum.stores.packs.indexing import Index, IndexBefore, IndexBehind, Indexing
 from hilum.stores.packs.leasing import Lease, OpenPacks
-from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use
+from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use, WholeBody
 from hilum.stores.packs.recovering import recover
 from hilum.stores.packs.syncing import AHEAD_BYTES
 from hilum.stores.packs.writing import Batch, MemberWriter, require_digest
@@ -92,25 +92,21 @@ class PackPool:
         sha256 = hashlib.sha256(body).digest()
         require_digest(sha256, expected_sha256)
         with self._lease(Use.BRIEF) as lease:
-            lease.pack.write(body)
-            member = lease.pack.fill_in(replace(note, kind=self._kind), sha256)
+            [member] = lease.pack.append([(body, replace(note, kind=self._kind), sha256)])
             lease.finish([member])
         return member
 
-    def store_all(self, bodies: Sequence[tuple[bytes | bytearray | memoryview, MemberNote, bytes]]) -> list[StoredMember]:
+    def store_all(self, bodies: Sequence[WholeBody]) -> list[StoredMember]:
         """Keep whole bodies with one sync and one call of `index`: cheaper than as many threads that each `store` one.
 
         Args:
-            bodies: each with its note and its SHA-256.
+            bodies: each with its note, which names the pool's kind, and its SHA-256.
 
         Raises:
             StorageFullError, StorageError: as `store`; none of them is acknowledged.
         """
         with self._lease(Use.BRIEF) as lease:
-            members = []
-            for body, note, sha256 in bodies:
-                lease.pack.write(body)
-                members.append(lease.pack.fill_in(replace(note, kind=self._kind), sha256))
+            members = lease.pack.append(bodies)
             lease.finish(members)
         return members
 
