@@ -126,7 +126,7 @@ def decode_header(raw: bytes, pack_id: str, at: int) -> StoredMember:
         records = dict(_records(raw[BLOCK:-BLOCK]))
         name, size, comment = records["path"], int(records["size"]), json.loads(records["comment"])
         # Bytes that a sender made look like a member are none: nobody outside knows the pack's id.
-        if comment["pack"] != pack_id or comment.pop("crc32") != _crc(name, size, comment):
+        if comment["pack"] != pack_id or comment.pop("crc32") != _crc(name, size, _compact(comment)):
             raise HeaderError
         return StoredMember(pack_id, at + HEADER_BYTES, size, bytes.fromhex(comment["sha256"]), name, _note(comment))
     except (tarfile.HeaderError, ValueError, KeyError, TypeError) as error:
@@ -149,8 +149,11 @@ def _comment(member: StoredMember, room: int) -> str:
     for key, field, most in _SENDERS:
         if text := getattr(note, field):
             comment[key] = _cut(text, most)
-    comment["file_name"] = note.file_name and _end_of_name(note.file_name, room - len(_compact(comment | {"file_name": "", "crc32": "0" * 8})))
-    return _compact(comment | {"crc32": _crc(member.name, member.size, comment)})
+    comment["file_name"] = ""
+    if note.file_name:
+        comment["file_name"] = _end_of_name(note.file_name, room - len(_compact(comment | {"crc32": "0" * 8})))
+    text = _compact(comment)
+    return f'{text[:-1]},"crc32":"{_crc(member.name, member.size, text)}"}}'
 
 
 def _end_of_name(file_name: str, room: int) -> str:
@@ -158,9 +161,9 @@ def _end_of_name(file_name: str, room: int) -> str:
     return _cut(file_name[::-1], room)[::-1]
 
 
-def _crc(name: str, size: int, comment: Mapping[str, str]) -> str:
+def _crc(name: str, size: int, comment: str) -> str:
     """Guards what the checksums of ustar do not cover: a flipped bit must not move a member to another project."""
-    return f"{zlib.crc32(f'{name} {size} {_compact(comment)}'.encode()):08x}"
+    return f"{zlib.crc32(f'{name} {size} {comment}'.encode()):08x}"
 
 
 _compact: Callable[[Mapping[str, str]], str] = json.JSONEncoder(separators=(",", ":")).encode

@@ -136,7 +136,7 @@ class OpenPack:
         except Exception as error:
             self._give_up(error)
             raise refusal(error, self.pack_id) from error
-        self._syncing.note(end - self.end)
+        self._syncing.note(sum(member.size for member in members))
         self.end = end
         return members
 

@@ -92,7 +92,7 @@ class PackPool:
         sha256 = hashlib.sha256(body).digest()
         require_digest(sha256, expected_sha256)
         with self._lease(Use.BRIEF) as lease:
-            [member] = lease.pack.append([(body, replace(note, kind=self._kind), sha256)])
+            [member] = lease.pack.append([(body, self._marked(note), sha256)])
             lease.finish([member])
         return member
 
@@ -100,13 +100,13 @@ class PackPool:
         """Keep whole bodies with one sync and one call of `index`: cheaper than as many threads that each `store` one.
 
         Args:
-            bodies: each with its note, which names the pool's kind, and its SHA-256.
+            bodies: each with its note and its SHA-256.
 
         Raises:
             StorageFullError, StorageError: as `store`; none of them is acknowledged.
         """
         with self._lease(Use.BRIEF) as lease:
-            members = lease.pack.append(bodies)
+            members = lease.pack.append([(body, self._marked(note), sha256) for body, note, sha256 in bodies])
             lease.finish(members)
         return members
 
@@ -118,7 +118,7 @@ class PackPool:
             StorageError: the disk failed, or every pack is held by a slow sender.
         """
         lease = self._lease(Use.STREAM)
-        return MemberWriter(lease.pack, replace(note, kind=self._kind), lambda member: lease.finish([member]), lease.drop)
+        return MemberWriter(lease.pack, self._marked(note), lambda member: lease.finish([member]), lease.drop)
 
     def batch(self) -> Batch:
         """Begin members that become visible all or none; raises as `begin`."""
@@ -158,6 +158,9 @@ class PackPool:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _marked(self, note: MemberNote) -> MemberNote:
+        return note if note.kind == self._kind else replace(note, kind=self._kind)
 
     def _lease(self, use: Use) -> Lease:
         self._disk.require_space(0)
