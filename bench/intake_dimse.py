@@ -53,7 +53,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Result:
-    """One run: instances a second, seconds of all replies, CPU seconds an instance of the receiving processes and of all of the server's."""
+    """One run: instances a second, seconds of all replies, CPU seconds an instance of the receiving processes and of all processes."""
 
     rate: float
     replies: Sequence[float]
@@ -222,7 +222,10 @@ def run_known(bench: Bench, loads: Sequence[Load], known: int, runs: int) -> boo
     with bench.empty_folder() as folder:
         full = Bench(bench.folder, bench.calm, bench.is_imported, bench.settings, make_known(folder, known))
         for load in loads:
-            print(f"\n{len(load.instances)} instances of {load.kind.size}, 4 associations, empty and with {known} instances indexed", flush=True)
+            print(
+                f"\n{len(load.instances)} instances of {load.kind.size}, 4 associations, empty and with {known} instances indexed",
+                flush=True,
+            )
             results: tuple[list[Result], list[Result]] = [], []
             for _ in range(runs):
                 for one, of_one in zip((bench, full), results, strict=True):

@@ -5,12 +5,13 @@
     answer = await incoming.end()       # or incoming.abandon(): nothing is left of it
 
 A member is the File Meta group of the negotiated context (PS3.10 7.1) and behind it the data set exactly as it was received. What fits
-in memory is stored whole, together with what came at the same moment; what does not streams into a pack of its own meanwhile.
+in memory is appended whole, in the event loop: hashing and writing to the page cache cost less than handing over to another thread. One
+thread makes durable what was appended while it did so the last time. What may wait for the ledger or for a pack is done in other threads,
+and what does not fit in memory streams into a pack of its own.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,17 +24,17 @@ from hilum.dicom.part10 import file_meta
 from hilum.dicom.upperlayer import PresentationContext
 from hilum.dicom.upperlayer.messages import CStoreRequest
 from hilum.doors.dimse_deliveries import DOOR, Deliveries, Delivery
-from hilum.doors.dimse_judging import SHORT_HEAD, judge_data_set, refusal_of
+from hilum.doors.dimse_judging import SHORT_HEAD, Judged, judge_data_set, judge_head, refusal_of
 from hilum.doors.dimse_statuses import Answer, Refusal, Status
 from hilum.doors.dimse_streaming import Stream, Writer
-from hilum.model.members import MemberNote, StoredMember
+from hilum.model.members import MemberNote
 
 IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
 # Without a version: the same object must become the same bytes, whichever version receives it.
 IMPLEMENTATION_VERSION_NAME = "HILUM"
 
-_BATCHES_AT_ONCE = 2  # one is written while the other waits for the disk
-_MOST_IN_BATCH = 64
+_PREPARED_AT_ONCE = 4
+_MOST_IN_BATCH = 256
 _FIRST_BUFFER_BYTES = 64 << 10
 _SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
 _STREAMS_AT_ONCE = 32
@@ -42,7 +43,8 @@ _STREAMS_AT_ONCE = 32
 class Pool(Protocol):
     """The open packs of received members."""
 
-    def store_all(self, bodies: Sequence[tuple[bytes | bytearray | memoryview, MemberNote, bytes]]) -> list[StoredMember]: ...
+    def append_now(self, body: memoryview, note: MemberNote) -> Callable[[], None] | None: ...
+    def make_room(self) -> None: ...
     def begin(self, note: MemberNote) -> Writer: ...
 
 
@@ -64,7 +66,7 @@ class StoringLimits:
 
 
 class Keeper:
-    """Makes objects durable. Its own methods belong to the event loop, the work is done in threads.
+    """Makes objects durable. Its methods belong to the event loop, but where they say otherwise.
 
     Args:
         pool: takes the members.
@@ -79,17 +81,19 @@ class Keeper:
         self.streams = ThreadPoolExecutor(_STREAMS_AT_ONCE, "hilum-dimse-streams")
         self.bytes_in_memory = 0
         self._clock = clock
-        self._whole: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._threads: list[Thread] = []
+        self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
+        self._appended: SimpleQueue[_Appended | None] = SimpleQueue()
+        self._syncing: Thread | None = None
         self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
-        """Store an object that is whole, with all others that are."""
-        loop = asyncio.get_running_loop()
-        if not self._threads:
-            self._start(loop)
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._whole.put((incoming, answer))
+        """Store an object that is whole."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        judged = incoming.judge_head()
+        if judged is None or not incoming.delivery.intake_id:
+            self._prepare_apart(incoming, answer)
+        else:
+            self._store(incoming, answer, judged.refusal)
         return answer
 
     def lend_buffer(self) -> bytearray:
@@ -128,62 +132,80 @@ class Keeper:
         self.bytes_in_memory -= count
 
     def close(self) -> None:
-        """Wait for what is being written."""
-        self._whole.put(None)
-        for thread in self._threads:
-            thread.join()
+        """In a thread, when nothing more comes: wait for what is being written."""
+        self._preparing.shutdown()
+        self._appended.put(None)
+        if self._syncing is not None:
+            self._syncing.join()
         self.streams.shutdown()
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Threads of our own: an executor makes two futures of a batch and hands each over by itself.
-        self._threads = [Thread(target=self._run, args=(loop,), name="hilum-dimse-bodies") for _ in range(_BATCHES_AT_ONCE)]
-        for thread in self._threads:
-            thread.start()
+    def _prepare_apart(self, incoming: "Incoming", answer: "asyncio.Future[Answer]") -> None:
+        preparing = asyncio.get_running_loop().run_in_executor(self._preparing, self._prepare, incoming)
+        preparing.add_done_callback(lambda done: self._store(incoming, answer, done.result()))
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _prepare(self, incoming: "Incoming") -> Refusal | None:
+        """In a thread: what may read long in a data set, or wait for the ledger or a pack."""
+        try:
+            refusal = incoming.judge(incoming.body, is_whole=True)
+            if refusal is None:
+                self.deliveries.intake_of(incoming.delivery)
+                self.pool.make_room()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
+            return refusal_of(error)
+        return refusal
+
+    def _store(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", refusal: Refusal | None) -> None:
+        wait = None
+        if refusal is None:
+            try:
+                wait = self.pool.append_now(incoming.body, self.note(incoming))
+            except Exception as error:  # noqa: BLE001 - as above
+                refusal = refusal_of(error)
+        if refusal is not None:
+            self._tell([(incoming, answer, Answer(refusal.status, refusal.sentence))])
+        elif wait is None:
+            self._prepare_apart(incoming, answer)
+        else:
+            self._sync_soon(incoming, answer, wait)
+
+    def _sync_soon(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", wait: Callable[[], None]) -> None:
+        if self._syncing is None:
+            self._syncing = Thread(target=self._sync_all, args=(asyncio.get_running_loop(),), name="hilum-dimse-sync")
+            self._syncing.start()
+        self._appended.put((incoming, answer, wait))
+
+    def _sync_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The thread that waits for the disk: the first of a batch does, for all that was appended before."""
         while batch := self._next_batch():
-            answers = self._keep_all([incoming for incoming, _ in batch])
-            loop.call_soon_threadsafe(self._answer, batch, answers)
+            told = [(incoming, answer, _wait_for(wait, incoming)) for incoming, answer, wait in batch]
+            loop.call_soon_threadsafe(self._tell, told)
 
-    def _next_batch(self) -> "list[_Waiting]":
-        """In a thread: what is whole by now, at least one; nothing at the end."""
-        batch: list[_Waiting] = []
+    def _next_batch(self) -> "list[_Appended]":
+        """At least one; nothing at the end."""
+        batch: list[_Appended] = []
         with suppress(Empty):
             while len(batch) < _MOST_IN_BATCH:
-                waiting = self._whole.get(block=not batch)
-                if waiting is None:
-                    self._whole.put(None)  # for the other threads, and for this one's next turn
+                appended = self._appended.get(block=not batch)
+                if appended is None:
+                    self._appended.put(None)  # for the next turn
                     break
-                batch.append(waiting)
+                batch.append(appended)
         return batch
 
-    def _answer(self, batch: "list[_Waiting]", answers: list[Answer]) -> None:
-        for (incoming, waiter), answer in zip(batch, answers, strict=True):
+    def _tell(self, told: "list[tuple[Incoming, asyncio.Future[Answer], Answer]]") -> None:
+        for incoming, waiter, answer in told:
             incoming.forget()
             if not waiter.done():
                 waiter.set_result(answer)
 
-    def _keep_all(self, batch: "Sequence[Incoming]") -> list[Answer]:
-        """In a thread: judge, then store what is sound with one sync."""
-        verdicts = [self._prepare(incoming) for incoming in batch]
-        sound = [verdict for verdict in verdicts if not isinstance(verdict, Refusal)]
-        try:
-            if sound:
-                self.pool.store_all(sound)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
-            refusal = refusal_of(error)
-            verdicts = [verdict if isinstance(verdict, Refusal) else refusal for verdict in verdicts]
-        return [
-            Answer(verdict.status, verdict.sentence) if isinstance(verdict, Refusal) else Answer(Status.SUCCESS, size=len(verdict[0]))
-            for verdict in verdicts
-        ]
 
-    def _prepare(self, incoming: "Incoming") -> tuple[memoryview, MemberNote, bytes] | Refusal:
-        try:
-            body = incoming.body
-            return incoming.judge(body, is_whole=True) or (body, self.note(incoming), hashlib.sha256(body).digest())
-        except Exception as error:  # noqa: BLE001 - one object's trouble must not be the others'
-            return refusal_of(error)
+def _wait_for(wait: Callable[[], None], incoming: "Incoming") -> Answer:
+    try:
+        wait()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
+        refusal = refusal_of(error)
+        return Answer(refusal.status, refusal.sentence)
+    return Answer(Status.SUCCESS, size=len(incoming.body))
 
 
 class Incoming:
@@ -274,6 +296,10 @@ class Incoming:
             self._keeper.take_buffer_back(buffer)
             self._length = 0
 
+    def judge_head(self) -> Judged | None:
+        """Whether this is the announced data set, where its first bytes show it."""
+        return judge_head(self.body, self._meta_length, self.context.transfer_syntax, self.command)
+
     def judge(self, body: memoryview, *, is_whole: bool) -> Refusal | None:
         """In a thread: whether the data set in these first bytes of the member, or all of it, is the announced one."""
         return judge_data_set(body, self._meta_length, self.context.transfer_syntax, self.command, is_whole=is_whole)
@@ -307,7 +333,7 @@ class Incoming:
         return taken
 
 
-_Waiting = tuple[Incoming, asyncio.Future[Answer]]
+_Appended = tuple[Incoming, asyncio.Future[Answer], Callable[[], None]]
 
 
 def _file_meta(command: CStoreRequest, context: PresentationContext) -> bytes:

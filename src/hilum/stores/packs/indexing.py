@@ -1,8 +1,8 @@
 """Telling the index what is durable: before whoever stored it hears yes, or behind that.
 
-    token = indexing.join(durable)      quick, in the order of the pack
-    indexing.finish(token)              before the yes
-    indexing.settle()                   before a pack is sealed: all that joined is indexed
+token = indexing.join(durable)      quick, in the order of the pack
+indexing.finish(token)              before the yes
+indexing.settle()                   before a pack is sealed: all that joined is indexed
 """
 
 import logging

@@ -29,7 +29,8 @@ PAX_AREA: Final = 3 * BLOCK
 HEADER_BYTES: Final = BLOCK + PAX_AREA + BLOCK
 END_OF_ARCHIVE: Final = bytes(2 * BLOCK)  # POSIX.1-2017 pax: "two 512-octet logical records filled with binary zeros"
 
-# POSIX.1-2017 ustar: name, mode, uid, gid, size, mtime, chksum, typeflag, linkname, magic, version, uname, gname, devmajor, devminor, prefix
+# POSIX.1-2017 ustar: name, mode, uid, gid, size, mtime, chksum, typeflag, linkname, magic, version, uname, gname, devmajor, devminor,
+# prefix
 _USTAR = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
 _SPACES_AS_CHECKSUM = b" " * 8  # "all spaces" while it is computed
 _LARGEST_USTAR_SIZE = 8**11 - 1  # eleven octal digits; pax `size` holds what is larger
