@@ -116,7 +116,7 @@ class Hilum(Server):
     headers: Mapping[str, str] = {"Authorization": f"Bearer {TOKEN}"}
 
     def command(self) -> Sequence[str]:
-        serve = ("serve", "--data", str(self.folder / "data"), "--http", f"127.0.0.1:{self.port}")
+        serve = ("serve", "--data", str(self.folder / "data"), "--http", f"127.0.0.1:{self.port}", "--dimse", "127.0.0.1:0")
         return (*HILUM, *serve)
 
     def wait_until_ready(self, stdout: IO[bytes]) -> None:

@@ -46,7 +46,7 @@ def test_serve_refuses_an_open_door_with_the_mend(hilum: Callable, tmp_path: Pat
 def test_a_second_server_names_the_first(hilum: Callable, server: tuple[PrivateServer, Path]) -> None:
     _, data = server
 
-    ran = hilum("serve", "--data", data, "--http", "127.0.0.1:0")
+    ran = hilum("serve", "--data", data, "--http", "127.0.0.1:0", "--dimse", "off")
 
     assert ran.returncode == 1
     assert "is held by `hilum serve" in ran.stderr

@@ -136,6 +136,9 @@ class Series(Shape):
     description: str | None = None
     number_of_instances: int | None = None
     series_status: str | None = None
+    series_state: str | None = None
+    series_status_meaning: str | None = None
+    step: str | None = None
 
 
 class Finding(Shape):
@@ -144,8 +147,26 @@ class Finding(Shape):
     check: str
     severity: Literal["error", "warning", "info"]
     sentence: str
+    meaning: str = ""
+    mend: str = ""
     series: Any = None
     instances: Any = None
+
+
+class SliceCounts(Shape):
+    """Slices that an error names are invalid, those that a warning names doubtful, the others valid."""
+
+    instances: int
+    valid: int
+    doubtful: int
+    invalid: int
+
+
+class FindingsReport(Shape):
+    """Everything that the checks found in a study."""
+
+    counts: SliceCounts
+    items: list[Finding]
 
 
 class Move(Shape):

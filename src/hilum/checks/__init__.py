@@ -14,13 +14,12 @@ The whole of a member (its file is `checks/single_frame.py`, its kind the same w
 A finding's sentence says what is wrong and, where somebody can do something, what. A template may give a check another severity.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from hilum.dicom.geometry import Slice, slice_from
+from hilum.model.judging import Operators
 from hilum.model.records import Instance, Series, SetAsideMember, Study
-from hilum.model.rules import Judge
 from hilum.model.templates import Template
 
 
@@ -50,5 +49,5 @@ class Subject:
     study: Study
     series: tuple[CheckedSeries, ...]
     conflicts: tuple[SetAsideMember, ...]
-    operators: Mapping[str, Judge]
+    operators: Operators
     template: Template | None = None

@@ -1,4 +1,4 @@
-"""Instances that arrived again with other bytes, or for another patient: they were set aside, nothing was overwritten."""
+"""Instances that arrived again with another data set, or for another patient: they were set aside, nothing was overwritten."""
 
 from collections.abc import Iterator
 

@@ -13,12 +13,14 @@ from hilum.model.templates import Template
 def run(item: Item, tools: Tools) -> Outcome:
     """Run every check on the study's present revision."""
     study = tools.catalogue.find_study(tools.scope, item.id)
-    series = tools.catalogue.list_series(tools.scope, study.id)
+    templates = candidates(tools, tools.catalogue.requests(tools.scope, item.id))
+    varying = frozenset(name for template in templates for name in template.varying())
+    series = tools.catalogue.list_series(tools.scope, study.id, varying=varying)
     checked = tuple(CheckedSeries(one, tuple(tools.catalogue.instances_of(tools.scope, one))) for one in series)
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
     plain = Subject(study, checked, conflicts, tools.operators)
     found = [finding for check in tools.checks.values() if not check.for_template for finding in check.check(plain)]
-    for template in candidates(tools, tools.catalogue.requests(tools.scope, item.id)):
+    for template in templates:
         subject = Subject(study, checked, conflicts, tools.operators, template)
         found += [finding for check in tools.checks.values() if check.for_template for finding in check.check(subject)]
     return Done(_summary(found), (FindingsRecorded(study.id, study.revision, tuple(found)),))
