@@ -138,11 +138,11 @@ def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
 
 @pytest.fixture
 def make_site(tmp_path: Path) -> Iterator[Callable[..., DimseSite]]:
-    """Makes a door with settings of its own: `make_site(dimse_artim_seconds=1)`."""
+    """Makes a door with settings of its own: `make_site(dimse_artim_seconds=1)`, perhaps over a folder of the test's."""
     running: list[Iterator[DimseSite]] = []
 
-    def make(**options: Any) -> DimseSite:
-        running.append(run_site(tmp_path / f"site{len(running)}", **options))
+    def make(folder: Path | None = None, **options: Any) -> DimseSite:
+        running.append(run_site(folder or tmp_path / f"site{len(running)}", **options))
         return next(running[-1])
 
     yield make
