@@ -28,7 +28,6 @@
 
 import socket
 import struct
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -37,22 +36,30 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 from waiting import wait_until
+from wire import (
+    A_ABORT,
+    A_ASSOCIATE_RJ,
+    EXPLICIT,
+    MR,
+    P_DATA_TF,
+    associate,
+    command_bytes,
+    data_bytes,
+    receive_pdu,
+    status_of,
+    store_bytes,
+)
 
 from hilum.dicom.upperlayer.commandsets import encode_command_set
-from hilum.dicom.upperlayer.fragments import cut_command, cut_data_set
 from hilum.dicom.upperlayer.items import PresentationContextProposed
 from hilum.dicom.upperlayer.messages import CEchoRequest, CFindRequest, CStoreRequest, Request
 from hilum.doors.dimse_requestor import AssociationError, make_request
 from hilum.doors.dimse_statuses import Status
 from hilum.model.identity import SYSTEM
-from hilum.model.lifecycle import Kind
 from hilum.model.records import MemberState
 
-MR = "1.2.840.10008.5.1.4.1.1.4"
-EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 MEBIBYTE = 1 << 20
-A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, P_DATA_TF = 7, 2, 3, 4
 
 
 @pytest.fixture(autouse=True)
@@ -64,50 +71,6 @@ def serves_others(site, make_site: Callable, made_sites: list, caplog: pytest.Lo
         assert door.echo() < 5
     assert psutil.Process().memory_info().rss - before < 300 * MEBIBYTE
     assert "NOBODY-MAY-LOG-ME" not in caplog.text
-
-
-def receive_pdu(peer: socket.socket) -> tuple[int, bytes]:
-    """Type and body; (0, b"") where the connection is closed instead."""
-    peer.settimeout(10)
-    head = b""
-    with suppress(ConnectionError):
-        while len(head) < 6:
-            if not (piece := peer.recv(6 - len(head))):
-                return 0, b""
-            head += piece
-        kind, length = head[0], struct.unpack(">I", head[2:])[0]
-        body = b""
-        while len(body) < length:
-            body += peer.recv(length - len(body))
-        return kind, body
-    return 0, b""
-
-
-def associate(peer: socket.socket, *contexts: tuple[str, str], called: str = "HILUM") -> None:
-    proposed = [
-        PresentationContextProposed(2 * number + 1, uid, (syntax,)) for number, (uid, syntax) in enumerate(contexts or [(MR, EXPLICIT)])
-    ]
-    peer.sendall(make_request(called, "HOSTILE", proposed).encode())
-    assert receive_pdu(peer)[0] == A_ASSOCIATE_AC
-
-
-def store_bytes(body: bytes, uid: str, sop_class: str = MR, **fields: object) -> bytes:
-    command = CStoreRequest(message_id=1, affected_sop_class_uid=sop_class, affected_sop_instance_uid=uid)
-    return command_bytes(encode_command_set(command, has_data_set=True)) + data_bytes(body)
-
-
-def command_bytes(command_set: bytes) -> bytes:
-    return cut_command(1, command_set, 16384)
-
-
-def data_bytes(body: bytes) -> bytes:
-    return b"".join(header + bytes(fragment) for header, fragment in cut_data_set(1, body, 16384))
-
-
-def status_of(body: bytes) -> int:
-    """Of the first response in a P-DATA-TF PDU."""
-    at = body.index(struct.pack("<HHI", 0, 0x0900, 2))
-    return int(struct.unpack_from("<H", body, at + 8)[0])
 
 
 # --- 1-5: the wire ---------------------------------------------------------------------------------------------------------------
@@ -404,68 +367,3 @@ def test_an_operation_that_was_not_negotiated_is_answered_as_such(site, make_dat
         response = peer.ask(1, request, make_data_set("1.2.42.1") if has_data_set else None)
         assert (response.message_id_being_responded_to, response.status) == (7, Status.UNRECOGNIZED_OPERATION)
         assert ask(peer, make_data_set("1.2.42.2"), "1.2.42.2").status == Status.SUCCESS
-
-
-# --- limits ----------------------------------------------------------------------------------------------------------------------
-
-
-def test_associations_of_one_peer_are_limited(make_site: Callable) -> None:
-    site = make_site(dimse_associations_per_peer=3)
-    with ExitStack() as stack:
-        for _ in range(3):
-            stack.enter_context(site.associate())
-        with pytest.raises(AssociationError, match="too many associations"):
-            stack.enter_context(site.associate())
-    wait_until(lambda: _echoes(site))
-
-
-def _echoes(site) -> bool:
-    with suppress(AssociationError):
-        return site.echo() >= 0
-    return False
-
-
-def test_an_idle_association_is_aborted(make_site: Callable) -> None:
-    site = make_site(dimse_idle_seconds=0.3)
-    with site.connect() as peer:
-        associate(peer)
-        assert receive_pdu(peer)[0] == A_ABORT
-
-
-def test_many_senders_at_once_lose_nothing(make_site: Callable, make_data_set: Callable, ask: Callable) -> None:
-    site = make_site()
-    answers: list[int] = []
-
-    def send(sender: int) -> None:
-        with site.associate(calling=f"S{sender}") as peer:
-            for number in range(20):
-                uid = f"1.2.40.{sender}.{number}"
-                answers.append(ask(peer, make_data_set(uid, size=10_000), uid).status)
-
-    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(1, 17)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert answers == [Status.SUCCESS] * 320
-    assert len(site.members()) == 320
-    intakes = {move.item_id for move in site.app.ledger.list_moves(SYSTEM, _every_move()) if move.kind is Kind.INTAKE}
-    assert len(intakes) == 16
-
-
-def _every_move():
-    from hilum.stores.ledger import MoveFilter
-
-    return MoveFilter()
-
-
-def test_a_requestor_that_sends_everything_at_once_is_answered_in_full(site, make_data_set: Callable) -> None:
-    """Asynchronous operations are not negotiated; a peer that does it all the same is slowed down, not failed."""
-    count = 40
-    octets = b"".join(store_bytes(make_data_set(f"1.2.41.{n}", size=50_000), f"1.2.41.{n}") for n in range(1, count + 1))
-    with site.connect() as peer:
-        associate(peer)
-        sending = threading.Thread(target=peer.sendall, args=(octets,))
-        sending.start()
-        assert [status_of(receive_pdu(peer)[1]) for _ in range(count)] == [Status.SUCCESS] * count
-        sending.join(10)
