@@ -21,7 +21,7 @@ VERIFICATION, IMPLICIT = "1.2.840.10008.1.1", "1.2.840.10008.1.2"
 def test_what_came_by_http_is_already_held_when_it_comes_by_c_store(
     server: PrivateServer, hilum: Hilum, project: str, run_peer: Callable, shared_data: Path
 ) -> None:
-    images = sorted((shared_data / "mr_t1_sagittal_160").rglob("*.dcm"))[:5]
+    images = sorted((shared_data / "ms_dicom" / "patient01" / "t1").rglob("*.dcm"))[:5]
     upload = hilum.uploads.start(project=project)
     for image in images:
         hilum.uploads.put_file(upload.id, image.name, image)
