@@ -1,7 +1,7 @@
 """What the stages need of the world, as protocols. `runtime/assembling.py` alone knows who implements them."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,8 +119,9 @@ class Tools:
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
-        check_stop: raises when this worker is to stop; to be called between steps that can be repeated.
-        until_stopped: while its context is open, a stop of this worker calls the function it was given.
+        sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
+        check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
+        until_stopped: while its context is open, either of them calls the function it was given.
     """
 
     scope: Scope
@@ -140,5 +141,6 @@ class Tools:
     limits: Any
     several_run_all: bool
     scratch: Path
-    check_stop: Callable[[], None]
-    until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]]
+    sampling_key: bytes
+    check_stop: Callable[[], None] = lambda: None
+    until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _cancel: nullcontext()

@@ -16,6 +16,7 @@ from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
+from hilum.runtime.choosing import read_sampling_key
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
@@ -129,13 +130,13 @@ def make_worker(
     kinds: Collection[Kind] = tuple(Kind),
 ) -> Worker:
     """A worker with its tools."""
-    tools = make_tools(app, deidentified, results, stop)
+    tools = make_tools(app, deidentified, results)
     settings = app.settings
     return Worker(name, app.ledger, tools, stop, lease=settings.lease, attempts=settings.attempts, wait=wait, kinds=kinds)
 
 
-def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop: Stop) -> Tools:
-    """What the stages are handed."""
+def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> Tools:
+    """What the stages are handed; their worker adds what stops them."""
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
@@ -160,8 +161,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop
         limits=_limits(app.settings),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
-        check_stop=stop.check,
-        until_stopped=stop.until_stopped,
+        sampling_key=read_sampling_key(app.settings.data),
     )
 
 

@@ -108,7 +108,7 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("fill in attributes", 2, fill_in),
         Chore("recover packs", 5, recover),
         Chore("retire", 600, retire),
-        Chore("reclaim", 3600, reclaim),
+        Chore("reclaim", 300, reclaim),
         Chore("sweep scratch", 3600, sweep_scratch),
         Chore("forget replies", 3600, forget_replies),
     )

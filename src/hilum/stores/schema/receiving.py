@@ -111,6 +111,8 @@ members = Table(  # the pack index
 )
 
 Index("ix_members_deleted", members.c.pack_id, postgresql_where=text("state = 'deleted'"), sqlite_where=text("state = 'deleted'"))
+_made = text("state = 'made'")
+Index("ix_members_made", members.c.key, postgresql_where=_made, sqlite_where=_made)
 _aside = text("state IN ('set_aside', 'conflict')")
 Index("ix_members_aside", members.c.key, postgresql_where=_aside, sqlite_where=_aside)
 _clashing = text("clashing_study_id IS NOT NULL")
