@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from hilum.model.identity import ADMIN_PROJECT, SYSTEM
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, assemble, make_tools, open_pool
-from hilum.runtime.dry_running import DryRun, dry_run
+from hilum.runtime.dry_running import dry_run
 from hilum.runtime.preparing import prepare
 from hilum.runtime.settings import load_settings
 from hilum.runtime.stepping import Stop
@@ -131,11 +132,11 @@ def _dry_run(app: Application, arguments: argparse.Namespace) -> Iterator[bool]:
         "an attribute that was never kept": _with_rule(_never_kept()),
     }
     for what, draft in drafts.items():
-        answers: list[DryRun] = []
-        yield _tell(
-            f"dry-run, {arguments.series} series, {what}", lambda: answers.append(dry_run(app, SYSTEM, draft, days=30)), DRY_RUN_TARGET
-        )
-        print(f"    {asdict(answers[0].series)}")
+        yield _tell(f"dry-run, {arguments.series} series, {what}", partial(_try, app, draft), DRY_RUN_TARGET)
+
+
+def _try(app: Application, draft: Template) -> None:
+    print(asdict(dry_run(app, SYSTEM, draft, days=30).series))
 
 
 def _with_rule(rule: dict[str, Any]) -> Template:

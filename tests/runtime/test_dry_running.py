@@ -29,10 +29,8 @@ def draft(**options) -> Template:
 
 
 def counts(answer):
-    return {
-        name: (count.matched, count.lost, count.gained, count.not_judged)
-        for name, count in (("studies", answer.studies), ("series", answer.series))
-    }
+    both = (("studies", answer.studies), ("series", answer.series))
+    return {name: (count.matched, count.lost, count.gained, count.not_judged) for name, count in both}
 
 
 def send_studies(line):
