@@ -115,6 +115,9 @@ class Tools:
     Args:
         checks, operators, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
         limits: what a processor may use (`processors.Limits`).
+        decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`).
+        second_opinion: what another validator says of an instance (`checks.SecondOpinion`); None where none is wanted or installed.
+        accepted: what the site's settings accept of findings, as `model.acceptances` reads it.
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
         check_stop: raises when this worker is to stop; to be called between steps that can be repeated.
         until_stopped: while its context is open, a stop of this worker calls the function it was given.
@@ -135,6 +138,9 @@ class Tools:
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]
     limits: Any
+    decoder: Callable[[], Any]
+    second_opinion: Any
+    accepted: tuple[str, ...]
     scratch: Path
     check_stop: Callable[[], None]
     until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]]

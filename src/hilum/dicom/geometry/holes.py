@@ -64,9 +64,12 @@ def missing_slices(slices: Iterable[Slice], expected: int | None = None) -> list
     Args:
         expected: how many images the series should have; only with it can the first and the last be missed.
     """
-    images = list(slices)
-    parts = volumes(images)
-    used = frozenset(image.instance_number for image in images if image.instance_number is not None)
+    return missing_from(volumes(slices), expected)
+
+
+def missing_from(parts: Sequence[Volume], expected: int | None = None) -> list[Gap]:
+    """As `missing_slices`, where the volumes of the series are known already."""
+    used = frozenset(image.instance_number for part in parts for image in part.slices if image.instance_number is not None)
     found = {index: gaps(part, used) for index, part in enumerate(parts)}
     if expected is not None:
         _add_ends(parts, found, expected)
