@@ -112,7 +112,9 @@ def test_series_tell_their_status_and_why_rules_hold(site, study):
     client = site.client()
     series = client.get(f"/series?study={study['id']}").json()["items"]
     assert client.get(f"/studies/{study['id']}/series").json()["items"] == series
-    assert {one["series_status"] for one in series} == {"delivered"}
+    assert {(one["series_status"], one["series_state"], one["step"]) for one in series} == {("RTSTRUCT_EXPORTED", "COMPLETE", "Finished")}
+    assert {one["series_status_meaning"] for one in series} == {"Results are delivered."}
+    assert set(client.get("/series-statuses").json()["statuses"]) >= {one["series_status"] for one in series}
     flair = next(one for one in series if one["description"] == "FLAIR")
     assert client.get(f"/series/{flair['id']}").json() == flair
     explained = {one["template"]: one for one in client.get(f"/series/{flair['id']}/explain").json()["templates"]}

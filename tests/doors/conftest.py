@@ -126,7 +126,7 @@ def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
     server = threading.Thread(target=serve_dimse, args=(app, listening), kwargs={"ready": ready.set, "ask_stop": stops.append})
     with ExitStack() as stack:
         pools = [stack.enter_context(open_pool(app, kind)) for kind in ("deidentified", "results")]
-        worker = Worker("tests", app.ledger, make_tools(app, *pools, Stop()), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
+        worker = Worker("tests", app.ledger, make_tools(app, *pools), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
         server.start()
         assert ready.wait(30)
         yield DimseSite(app, port, worker)

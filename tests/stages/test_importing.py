@@ -1,14 +1,16 @@
 """Everything that was received becomes an instance of the catalogue, or is set aside with its reason; nothing stops the rest."""
 
+import io
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Status
 from hilum.model.records import MemberState
-from images import image, series_of
+from images import EXPLICIT_LITTLE_ENDIAN, image, series_of
 
 
 def _aside(line, intake):
@@ -103,8 +105,35 @@ def test_the_same_bytes_are_already_held_and_other_bytes_are_a_conflict_with_a_f
     assert (study.revision, study.number_of_instances) == (2, 4)
     (finding,) = [one for one in line.findings(study) if one[0] == "conflicting-instances"]
     assert finding[1] == "error"
-    assert finding[2].startswith("The instance 1.2.826.1.1.2 is held already with other bytes; the one held is kept.")
+    assert finding[2].startswith("The instance 1.2.826.1.1.2 is held already with another data set; the one held is kept.")
     assert line.held_bytes()["1.2.826.1.1.2"] == image(2)
+
+
+def _rewritten(body: bytes, transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN) -> bytes:
+    """The same object in another file: with another preamble and another File Meta group."""
+    read = pydicom.dcmread(io.BytesIO(body))
+    read.preamble = b"II*" + bytes(125)
+    read.file_meta.ImplementationVersionName = "ANOTHER DOOR"
+    read.file_meta.TransferSyntaxUID = transfer_syntax
+    written = io.BytesIO()
+    pydicom.dcmwrite(written, read, implicit_vr=transfer_syntax == ImplicitVRLittleEndian, little_endian=True)
+    return written.getvalue()
+
+
+def test_the_same_object_in_another_file_is_already_held(line):
+    """File Meta and preamble differ by sender and door (PS3.10 7.1); the object is what follows them."""
+    line.send({"1.dcm": image(1)})
+    again = line.send({"1.dcm": _rewritten(image(1))})
+    counts = line.app.intakes.counts(SYSTEM, again.id)
+    assert (counts["already_held"], counts["conflicts"]) == (1, 0)
+    assert line.held_bytes()["1.2.826.1.1.1"] == image(1)
+
+
+@pytest.mark.parametrize("other", [_rewritten(image(1), ImplicitVRLittleEndian), _rewritten(image(1, PixelData=bytes(31) + b"1"))])
+def test_another_encoding_and_another_last_byte_are_conflicts(line, other):
+    line.send({"1.dcm": image(1)})
+    again = line.send({"1.dcm": other})
+    assert line.app.intakes.counts(SYSTEM, again.id)["conflicts"] == 1
 
 
 def test_a_conflict_that_comes_when_all_is_done_leaves_its_finding_all_the_same(line):

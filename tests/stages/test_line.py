@@ -123,14 +123,17 @@ def test_without_a_template_that_fits_the_study_is_held_and_told_the_nearest(own
     own_rules.save_template("ct", rule=CT)
     study = own_rules.study(own_rules.send(series_of([1, 2])))
     assert _place(study.item) == (Stage.MATCHING, Status.HELD)
-    assert study.item.why.startswith("No template matches. The nearest is ct: No series fits. Modality is 'MR'; wanted: equals 'CT'.")
+    assert study.item.why == (
+        'No template matches. The nearest is ct, by 1 condition: No series fits; nearest is series 1 "T1": '
+        "Modality is 'MR'; wanted: equals 'CT'. Choose one with `hilum assign`, or POST /series/assign."
+    )
 
 
 def test_several_templates_that_fit_hold_the_study(own_rules):
     own_rules.save_template("mr", rule=MR)
     own_rules.save_template("t1", rule=T1)
     study = own_rules.study(own_rules.send(series_of([1, 2])))
-    assert study.item.why == "Several templates match: mr, t1. Choose one with POST /series/assign."
+    assert study.item.why == "Several templates match: mr, t1. Choose one with `hilum assign`, or POST /series/assign."
     assert own_rules.workitems(study) == []
 
 
@@ -142,7 +145,10 @@ def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):
 
 def test_a_report_type_that_no_template_has_holds_the_study_and_says_so(own_rules):
     study = own_rules.study(own_rules.send(series_of([1, 2]), report_type="gone"))
-    assert (study.item.status, study.item.why) == (Status.HELD, "There is no report type gone. Choose one with POST /series/assign.")
+    assert (study.item.status, study.item.why) == (
+        Status.HELD,
+        "There is no report type gone. Choose one with `hilum assign`, or POST /series/assign.",
+    )
 
 
 def test_a_study_that_is_matched_again_still_knows_what_was_asked_for(own_rules):

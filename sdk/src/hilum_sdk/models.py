@@ -136,6 +136,9 @@ class Series(Shape):
     description: str | None = None
     number_of_instances: int | None = None
     series_status: str | None = None
+    series_state: str | None = None
+    series_status_meaning: str | None = None
+    step: str | None = None
 
 
 class Finding(Shape):

@@ -1,5 +1,6 @@
 """Series: list, explain, choose by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,11 +9,12 @@ from hilum.api.calling import Operator, Reader
 from hilum.api.paging import Cursor, Limit, Listed, listed, page_by_key
 from hilum.api.routing import make_router
 from hilum.api.shapes import SeriesShape, shape_series
+from hilum.model.judging import Operators
 from hilum.model.records import Series
-from hilum.model.roles import find_roles, fitting_series
-from hilum.model.rules import Explanation, Judge
+from hilum.model.roles import Candidate, find_roles, judge_series
+from hilum.model.series_status import STATE_MEANINGS, STATUS_MEANINGS, STEP_MEANINGS
 from hilum.model.templates import Template
-from hilum.runtime.assembling import judges
+from hilum.runtime.assembling import operators
 
 router = make_router("series")
 
@@ -30,26 +32,52 @@ class AssignedShape(BaseModel):
 
 
 class RuleShape(BaseModel):
-    """A rule's verdict on the series; `parts` mirror the rule's own. `role` is null for the template's own rule."""
+    """A rule's verdict on the series; `parts` mirror the rule's own. `role` is null for the template's own rule.
+
+    `holds` is null where it hangs on an attribute that was not kept when the series came and is not read yet. A condition also has its
+    `attribute`, `operator`, `value`, the `actual` value, and its `reason`: value, missing, empty, unreadable or not-read.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     role: str | None
-    holds: bool
+    holds: bool | None
     sentence: str
     kind: str
     parts: list[dict[str, Any]]
 
 
 class TemplateExplanation(BaseModel):
+    """`failing`: how many conditions stand in the way of the rule that comes nearest; 0 where one holds."""
+
     template: str
     version: int
     active: bool
     holds: bool
+    failing: int
     rules: list[RuleShape]
+
+
+class NearestShape(BaseModel):
+    """The template with the fewest failing conditions, and these."""
+
+    template: str
+    failing: int
+    sentence: str
 
 
 class ExplanationShape(BaseModel):
     series: str
     templates: list[TemplateExplanation]
+    nearest: NearestShape | None
+
+
+class GlossaryShape(BaseModel):
+    """Word -> meaning, one line each."""
+
+    statuses: dict[str, str]
+    states: dict[str, str]
+    steps: dict[str, str]
 
 
 @router.get("/series", response_model=Listed[SeriesShape])
@@ -58,6 +86,12 @@ def list_series(call: Reader, study: str = "", cursor: Cursor = "", limit: Limit
     found = call.app.catalogue.list_series(call.scope, study, page_by_key(cursor, limit))
     statuses = call.app.catalogue.series_statuses(call.scope, found)
     return listed(found, limit, lambda one: shape_series(one, statuses[one.id]), lambda one: str(one.key))
+
+
+@router.get("/series-statuses")
+def list_series_statuses(_call: Reader) -> GlossaryShape:
+    """What the words of `series_status`, `series_state` and `step` mean."""
+    return GlossaryShape(statuses=dict(STATUS_MEANINGS), states=dict(STATE_MEANINGS), steps=dict(STEP_MEANINGS))
 
 
 @router.get("/series/{series_id}")
@@ -69,23 +103,46 @@ def find_series(call: Reader, series_id: str) -> SeriesShape:
 
 @router.get("/series/{series_id}/explain")
 def explain_series(call: Reader, series_id: str) -> ExplanationShape:
-    """Why each rule of each template holds for the series, or does not."""
-    one, operators = call.app.catalogue.find_series(call.scope, series_id), judges()
-    templates = call.app.templates.newest(call.scope)
-    return ExplanationShape(series=one.id, templates=[_explain(template, version, one, operators) for template, version in templates])
+    """Why each rule of each template holds for the series, or does not, and which template comes nearest."""
+    templates = [(template, version) for template, version in call.app.templates.newest(call.scope) if template.has_rules]
+    varying = frozenset(name for template, _ in templates for name in template.varying())
+    one = call.app.catalogue.find_series(call.scope, series_id, varying=varying)
+    known = operators(call.app.clock)
+    judged = [(template, version, _candidates(template, one, known)) for template, version in templates]
+    shapes = [_explained(template, version, candidates) for template, version, candidates in judged]
+    return ExplanationShape(series=one.id, templates=shapes, nearest=_nearest(judged))
 
 
-def _explain(template: Template, version: int, one: Series, operators: dict[str, Judge]) -> TemplateExplanation:
-    rules = [_shape_rule(None, verdict) for _, verdict in fitting_series(template, [one], operators) if template.rule is not None]
-    for search in find_roles(template, [one], operators):
-        (candidate,) = (*search.fitting, *search.refused)
-        rules.append(_shape_rule(search.required.role, candidate.explanation))
-    holds = any(rule.holds for rule in rules)
-    return TemplateExplanation(template=template.name, version=version, active=template.active, holds=holds, rules=rules)
+Candidates = list[tuple[str | None, Candidate]]
 
 
-def _shape_rule(role: str | None, verdict: Explanation) -> RuleShape:
-    return RuleShape(role=role, **verdict.as_dict())
+def _candidates(template: Template, one: Series, known: Operators) -> Candidates:
+    """The series before the template's own rule and before those of its roles."""
+    own: Candidates = [(None, found) for found in judge_series(template, [one], known) if template.rule is not None]
+    roles = find_roles(template, [one], known)
+    return own + [(search.required.role, found) for search in roles for found in (*search.fitting, *search.others)]
+
+
+def _explained(template: Template, version: int, candidates: Candidates) -> TemplateExplanation:
+    return TemplateExplanation(
+        template=template.name,
+        version=version,
+        active=template.active,
+        holds=any(found.holds for _, found in candidates),
+        failing=min(found.distance for _, found in candidates),
+        rules=[RuleShape(role=role, **found.explanation.as_dict()) for role, found in candidates],
+    )
+
+
+def _nearest(judged: Sequence[tuple[Template, int, Candidates]]) -> NearestShape | None:
+    found = [(template.name, role, one) for template, _, candidates in judged if template.active for role, one in candidates]
+    if not found:
+        return None
+    name, role, one = min(found, key=lambda which: which[2].distance)
+    reasons = " ".join(dict.fromkeys(part.sentence for part in one.explanation.failing()))
+    what = name if role is None else f"{name} as {role}"
+    sentence = f"It fits {what}." if one.holds else f"It does not fit {what}: {reasons}"
+    return NearestShape(template=name, failing=one.distance, sentence=sentence)
 
 
 @router.post("/series/assign", status_code=201, response_model=Listed[AssignedShape])

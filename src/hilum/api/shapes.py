@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PlainSerializer
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import Item, SeriesStatus
+from hilum.model.lifecycle import Item, Step
 from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Project, Series, SetAsideMember, Study, Workitem
+from hilum.model.series_status import SeriesStanding, SeriesState, SeriesStatus
 
 
 def rfc3339(at: datetime) -> str:
@@ -110,6 +111,9 @@ class SeriesShape(BaseModel):
     description: str
     number_of_instances: int
     series_status: SeriesStatus
+    series_state: SeriesState
+    series_status_meaning: str
+    step: Step
 
 
 class FindingShape(BaseModel):
@@ -239,7 +243,7 @@ def _brief(workitem: Workitem) -> WorkitemBrief:
     )
 
 
-def shape_series(one: Series, status: SeriesStatus) -> SeriesShape:
+def shape_series(one: Series, standing: SeriesStanding) -> SeriesShape:
     return SeriesShape(
         id=one.id,
         study=one.study_id,
@@ -248,7 +252,10 @@ def shape_series(one: Series, status: SeriesStatus) -> SeriesShape:
         modality=one.modality,
         description=one.description,
         number_of_instances=one.number_of_instances,
-        series_status=status,
+        series_status=standing.status,
+        series_state=standing.state,
+        series_status_meaning=standing.meaning,
+        step=standing.step,
     )
 
 

@@ -122,9 +122,7 @@ def find_study(call: Reader, study_id: str) -> StudyShape:
 @router.delete("/studies/{study_id}")
 def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> TombstoneShape:
     """Delete a study with everything made from it. Gone for everybody at once; its bytes are erased from the packs right after."""
-    stone = call.app.eraser.delete_study(call.scope, study_id, deletion.reason)
-    call.app.replies.forget_mentions(study_id)
-    return _shape_tombstone(stone)
+    return _shape_tombstone(call.app.eraser.delete_study(call.scope, study_id, deletion.reason))
 
 
 @router.get("/tombstones", response_model=Listed[TombstoneShape])

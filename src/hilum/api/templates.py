@@ -10,7 +10,7 @@ from hilum.api.calling import Builder, Reader
 from hilum.api.paging import whole
 from hilum.api.routing import make_router
 from hilum.model.templates import Template
-from hilum.runtime.assembling import check_template
+from hilum.runtime.checking_templates import check_template
 
 router = make_router("templates")
 

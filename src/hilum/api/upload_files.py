@@ -25,22 +25,14 @@ from hilum.api.deliveries import Deliveries, OpenUpload
 from hilum.api.metrics import Metrics
 from hilum.api.progress import shape_upload
 from hilum.api.routing import PREFIX, Turns, digest_request, reply_again
-from hilum.doors.uploads import (
-    DOOR,
-    Delivery,
-    ReceivedFile,
-    Receiving,
-    ReceivingAgain,
-    UploadDoor,
-    WholeBody,
-    check_dataset,
-    check_name,
-    is_archive,
-)
+from hilum.doors.upload_contract import Delivery, ReceivedFile, Receiving, WholeBody
+from hilum.doors.upload_judging import check_dataset, check_name, is_archive
+from hilum.doors.uploads import DOOR, ReceivingAgain, UploadDoor
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
-from hilum.stores.intakes import NewIntake, SentFile
+from hilum.stores.intakes import NewIntake
+from hilum.stores.offering import SentFile
 from hilum.stores.replies import Reply
 
 PIECE = 1 << 20

@@ -13,8 +13,10 @@ from hilum.api.progress import UploadShape, shape_upload
 from hilum.api.routing import make_router
 from hilum.api.shapes import shape_name
 from hilum.api.upload_files import check_asked
-from hilum.doors.uploads import DOOR, check_name
-from hilum.stores.intakes import NewIntake, SentFile
+from hilum.doors.upload_judging import check_name
+from hilum.doors.uploads import DOOR
+from hilum.stores.intakes import NewIntake
+from hilum.stores.offering import SentFile
 
 router = make_router("uploads")
 

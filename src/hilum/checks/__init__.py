@@ -30,10 +30,10 @@ from functools import cached_property
 
 from hilum.dicom.geometry import Slice, Volume, frames_of, slice_from, volumes
 from hilum.dicom.headers import Header
+from hilum.model.judging import Operators
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Instance, Series, SetAsideMember, Study
 from hilum.model.roles import called
-from hilum.model.rules import Judge
 from hilum.model.templates import Template
 
 HeaderReader = Callable[[StoredBytes], Header]
@@ -141,7 +141,7 @@ class Subject:
     study: Study
     series: tuple[CheckedSeries, ...]
     conflicts: tuple[SetAsideMember, ...]
-    operators: Mapping[str, Judge]
+    operators: Operators
     template: Template | None = None
     expected: Mapping[str, int] = field(default_factory=dict)
     decode: PixelDecoder | None = None

@@ -41,7 +41,12 @@ RISKY_MODALITIES: dict[str, str] = {
     "DOC": "a document",
 }
 # PS3.3 C.8.6.1: Conversion Type; DI and WSD are no captures of a screen.
-RISKY_CONVERSIONS: dict[str, str] = {"DV": "digitised from video", "DF": "digitised from film", "SD": "a scanned document", "SI": "a scanned image"}
+RISKY_CONVERSIONS: dict[str, str] = {
+    "DV": "digitised from video",
+    "DF": "digitised from film",
+    "SD": "a scanned document",
+    "SI": "a scanned image",
+}
 RISKY_IMAGE_TYPES: dict[str, str] = {"SCREEN SAVE": "a captured screen", "SCREENSHOT": "a captured screen", "DOSE_INFO": "a dose report"}
 
 

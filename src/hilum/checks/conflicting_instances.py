@@ -1,4 +1,4 @@
-"""Instances that arrived again with other bytes, or for another patient: they were set aside, nothing was overwritten."""
+"""Instances that arrived again with another data set, or for another patient: they were set aside, nothing was overwritten."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from hilum.model.outcomes import Finding, Severity
 
 kind = "conflicting-instances"
 severity = Severity.ERROR
-meaning = "Something arrived under the UID of an instance, series or study that is held with other bytes or for another patient. Nothing was overwritten."
+meaning = "What arrived bears the UID of something that is held with other bytes or for another patient; nothing was overwritten."
 mend = "Look at them with GET /set-aside; delete them there, or let the study go on as it is."
 for_template = False
 

@@ -31,7 +31,11 @@ def _tell(one: CheckedSeries, decoded: Decoded) -> Iterator[Finding]:
     rows = (
         (severity, decoded.failed, f"{counted(len(decoded.failed), 'image')} of {name} cannot be decoded. {_reasons(decoded.failed)}"),
         (Severity.INFO, decoded.unread, f"Whether the pixels of {name} are whole cannot be said. {_reasons(decoded.unread)}"),
-        (Severity.INFO, dict.fromkeys(decoded.left), f"{counted(len(decoded.left), 'compressed image')} of {name}: no time was left to decode."),
+        (
+            Severity.INFO,
+            dict.fromkeys(decoded.left),
+            f"{counted(len(decoded.left), 'compressed image')} of {name}: no time was left to decode.",
+        ),
     )
     for weight, concerned, sentence in rows:
         if concerned:

@@ -24,5 +24,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 usual = spacing(volume) or 0.0
                 lowest, highest = min(step for _, step in uneven), max(step for _, step in uneven)
                 steps = f"{lowest:.2f} mm" if lowest == highest else f"{lowest:.2f} to {highest:.2f} mm"
-                sentence = f"In {place_of(volume, one.series)} {counted(len(uneven), 'step')} of {steps} stand among steps of {usual:.2f} mm."
+                sentence = (
+                    f"In {place_of(volume, one.series)} {counted(len(uneven), 'step')} of {steps} stand among steps of {usual:.2f} mm."
+                )
                 yield Finding(kind, severity, sentence, series_id=one.series.id, instances=keys_of(image for image, _ in uneven))

@@ -20,7 +20,7 @@ for_template = False
 
 def _name(text: str) -> str:
     # PS3.5 6.2.1.1: empty components and case tell no persons apart; systems write one name in several ways.
-    return re.sub(r"[\s^,]+", " ", text.split("=")[0]).strip().casefold()
+    return re.sub(r"[\s^,]+", " ", text.split("=", maxsplit=1)[0]).strip().casefold()
 
 
 # None of the values is told: a finding is read by those too who may not see identities.
@@ -42,7 +42,9 @@ def check(subject: Subject) -> Iterator[Finding]:
         if len(counts) > 1:
             usual = counts.most_common(1)[0][0]
             odd = _uids([instance for value, instance in values if value not in ("", usual)])
-            sentence = f"{keyword} has {len(counts)} different values in this study; {len(odd)} of {len(instances)} images differ from the others."
+            sentence = (
+                f"{keyword} has {len(counts)} different values in this study; {len(odd)} of {len(instances)} images differ from the others."
+            )
             yield Finding(kind, severity, sentence, instances=odd)
     nameless = _uids([instance for instance in instances if not str(instance.attributes.get("PatientID", "")).strip()])
     if nameless:

@@ -6,7 +6,7 @@ from typing import Any
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.validity import invalidity
 from hilum.model.outcomes import Finding, Severity
-from hilum.model.roles import called, find_roles, fitting_series
+from hilum.model.roles import called, find_roles, judge_series
 from hilum.model.templates import RequiredAttribute, Template
 
 kind = "required-attributes"
@@ -32,7 +32,7 @@ def _inputs(subject: Subject, template: Template) -> set[str]:
     series = [one.series for one in subject.series]
     if template.required_series:
         return {search.chosen.id for search in find_roles(template, series, subject.operators) if search.chosen is not None}
-    return {one.id for one, verdict in fitting_series(template, series, subject.operators) if verdict.holds}
+    return {one.series.id for one in judge_series(template, series, subject.operators) if one.holds}
 
 
 def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> Iterator[Finding]:

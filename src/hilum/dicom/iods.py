@@ -1,6 +1,6 @@
 """PS3.3 Annex A and C: which modules an IOD has, which attributes a module has, and of what type each is (PS3.5 7.4).
 
-The tables are `iods.json.gz`, made by `scripts/convert_iods.py` from the JSON that highdicom (MIT licence, copyright 2020 MGH
+The tables are `iods.json.gz`, made by `tables/convert_iods.py` from the JSON that highdicom (MIT licence, copyright 2020 MGH
 Computational Pathology) ships; its fields `source` and `edition` say which. They are read on the first question.
 
     >>> type_of("1.2.840.10008.5.1.4.1.1.4", "PatientName")

@@ -51,6 +51,9 @@ WAITS_FOR: Mapping[Status, str] = {
 }
 # Where a person must do something else than `WAITS_FOR` says.
 WAITS_AT: Mapping[tuple[Stage, Status], str] = {
+    (Stage.MATCHING, Status.HELD): (
+        "a person: mend the cause and `hilum retry {id}`, choose a template with `hilum assign {id} --template NAME`, or cancel it."
+    ),
     (Stage.REVIEWING, Status.HELD): "a reviewer: `hilum review accept {id}`, or `hilum review reject {id} --reason ...`.",
 }
 

@@ -11,12 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hilum.checks import Decoded
-from hilum.model.ports import Vault
+from hilum.model.ports import Tools
 from hilum.model.records import Instance
 from hilum.processors import Limits
 from hilum.runtime.children import GuardedChildren
@@ -28,64 +26,57 @@ CRASHED = "Its decoder crashed or used up its memory."
 TOO_SLOW = "Decoding it took longer than {seconds:g} s."
 
 
-@dataclass(frozen=True)
 class ChildDecoder:
     """Implements `hilum.checks.PixelDecoder` for one study.
 
     Args:
         seconds: for all of its instances together.
-        check_stop: raises when this worker is to stop.
         ticks: seconds, monotonic.
     """
 
-    vault: Vault
-    scratch: Path
-    seconds: float
-    check_stop: Callable[[], None]
-    ticks: Callable[[], float] = time.monotonic
-    _spent: list[float] = field(default_factory=list)
+    def __init__(self, tools: Tools, *, seconds: float, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._tools = tools
+        self._left = seconds
+        self._ticks = ticks
 
     def __call__(self, instances: Sequence[Instance]) -> Decoded:
         """Decode until the time is over."""
-        failed: dict[str, str] = {}
-        unread: dict[str, str] = {}
+        told: dict[str, dict[str, str]] = {"failed": {}, "unread": {}}
         waiting = list(instances)
-        while waiting and (left := self.seconds - sum(self._spent)) > 0:
-            self.check_stop()
-            began = self.ticks()
+        while waiting and self._left > 0:
+            self._tools.check_stop()
             batch = list(_batch(waiting))
-            answers, crashed = self._decode(batch, min(left, ONE_SECONDS + len(batch)))
-            self._spent.append(self.ticks() - began)
+            answers = self._decode(batch)
+            if not answers:
+                break  # the study's time was over before the first of them
             for instance, answer in zip(batch, answers, strict=False):
-                target = failed if answer.get("failed") else unread if answer.get("unread") else None
-                if target is not None:
-                    target[instance.sop_instance_uid] = answer.get("failed") or answer["unread"]
-            done = len(answers)
-            if crashed and done < len(batch):
-                failed[batch[done].sop_instance_uid] = crashed
-                done += 1
-            if not done:
-                break  # the study's time ended within this batch
-            waiting = waiting[done:]
-        return Decoded(failed, unread, tuple(instance.sop_instance_uid for instance in waiting))
+                for outcome, sentence in answer.items():
+                    told[outcome][instance.sop_instance_uid] = sentence
+            waiting = waiting[len(answers) :]
+        return Decoded(**told, left=tuple(instance.sop_instance_uid for instance in waiting))
 
-    def _decode(self, batch: Sequence[Instance], seconds: float) -> tuple[list[Mapping[str, str]], str]:
-        """The answers of one child in order, and why it did not come to its end; empty where it did, or the study's time was over."""
-        with tempfile.TemporaryDirectory(dir=self.scratch) as name:
+    def _decode(self, batch: Sequence[Instance]) -> list[Mapping[str, str]]:
+        """The answers of one child in order, the last of them that the child did not live to give."""
+        began, seconds = self._ticks(), min(self._left, ONE_SECONDS + len(batch))
+        with tempfile.TemporaryDirectory(dir=self._tools.scratch) as name:
             folder = Path(name)
             for number, instance in enumerate(batch):
                 with Path(folder, f"{number:05}.dcm").open("wb") as file:
-                    for chunk in self.vault.stream(instance.stored):
-                        file.write(chunk)
+                    file.writelines(self._tools.vault.stream(instance.stored))
             limits = Limits(wall_seconds=seconds, memory_bytes=MEMORY_BYTES, output_bytes=2 * BATCH_BYTES)
             command = [sys.executable, "-P", "-m", "hilum.runtime.decoding", name]
-            ended = GuardedChildren().start(command, cwd=folder, output=folder, limits=limits).wait()
+            child = GuardedChildren().start(command, cwd=folder, output=folder, limits=limits)
+            with self._tools.until_stopped(child.kill):
+                ended = child.wait()
+            self._tools.check_stop()
             answers = list(_answers(folder / "answers"))
-        if ended is None or (ended.exit_status == 0 and not ended.stopped):
-            return answers, ""
-        if ended.stopped == "time":
-            return answers, TOO_SLOW.format(seconds=seconds) if seconds >= ONE_SECONDS else ""
-        return answers, CRASHED
+        self._left -= self._ticks() - began
+        if ended is not None and ended.exit_status != 0 and len(answers) < len(batch):
+            if ended.stopped != "time":
+                answers.append({"failed": CRASHED})
+            elif self._left > 0:
+                answers.append({"failed": TOO_SLOW.format(seconds=seconds)})
+        return answers
 
 
 def _batch(waiting: Iterable[Instance]) -> Iterator[Instance]:
@@ -117,7 +108,7 @@ def main(folder: Path) -> None:
             path.unlink()
 
 
-def _decode_one(path: Path) -> dict[str, Any]:
+def _decode_one(path: Path) -> dict[str, str]:
     from hilum.dicom.pixels import NoDecoderError, PixelError, decode_all
 
     try:

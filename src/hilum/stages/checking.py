@@ -3,39 +3,130 @@
 Findings are facts; matching weighs them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from hilum.checks import CheckedSeries, Subject
-from hilum.model.acceptances import Acceptance, accept, acceptance_of, from_setting
+from hilum.checks import CheckedSeries, Content, HeaderReader, Subject, counted
+from hilum.dicom.headers import Header
+from hilum.dicom.part10 import Recognition, UnreadableError, recognise
+from hilum.dicom.scanner import scan_all
+from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
-from hilum.model.outcomes import Done, Finding, FindingsRecorded, Outcome, Severity
+from hilum.model.outcomes import Done, Finding, FindingsRecorded, Outcome, Severity, StoredBytes
 from hilum.model.ports import Tools
-from hilum.model.records import Request, Series, Study
+from hilum.model.reading import source_of
+from hilum.model.records import Instance, Request, Series, Study
+from hilum.model.roles import called
 from hilum.model.templates import Template
-from hilum.stages.judging_headers import HeaderPass, read_header_from
+
+_LOG = logging.getLogger(__name__)
+SHOWN = 12  # troubles of one series that a sentence names
 
 
 def run(item: Item, tools: Tools) -> Outcome:
     """Run every check on the study's present revision."""
     study = tools.catalogue.find_study(tools.scope, item.id)
-    accepted = [*tools.catalogue.acceptances(tools.scope, study.project), *map(from_setting, tools.accepted)]
     requests = tools.catalogue.requests(tools.scope, item.id)
-    expected = expected_counts(requests)
-    checked, found = _look_at_series(study, expected, accepted, tools)
-    conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
-    plain = Subject(
-        study, tuple(checked), conflicts, tools.operators, expected=expected, decode=tools.decoder(), second_opinion=tools.second_opinion
-    )
-    subjects = [plain, *(replace(plain, template=template) for template in candidates(tools, requests))]
-    for subject in subjects:
+    templates = candidates(tools, requests)
+    found: list[Finding] = []
+    for subject in _subjects(study, templates, found, tools):
         for check in tools.checks.values():
             if hasattr(check, "check") and check.for_template == (subject.template is not None):
                 tools.check_stop()
                 found += check.check(subject)
-    uids = {one.series.id: one.series.series_instance_uid for one in checked}
-    judged = [
-        finding if finding.accepted else accept(finding, acceptance_of(accepted, finding.check, finding.sentence, uids.get(finding.series_id, "")))
-        for finding in found
+    return Done(_summary(found), (FindingsRecorded(study.id, study.revision, tuple(found)),))
+
+
+def candidates(tools: Tools, requests: Iterable[Request]) -> list[Template]:
+    """The report types that were asked for by name, or else every active template."""
+    named = {request.report_type for request in requests if request.report_type}
+    templates = [template for template, _ in tools.templates.newest(tools.scope)]
+    if named:
+        return [template for template in templates if template.name in named]
+    return [template for template in templates if template.active]
+
+
+def _subjects(study: Study, templates: Sequence[Template], found: list[Finding], tools: Tools) -> Iterator[Subject]:
+    """What the checks see: without a template, then with each. What the headers showed is put into `found` on the way."""
+    varying = frozenset(name for template in templates for name in template.varying())
+    checked = []
+    for one in tools.catalogue.list_series(tools.scope, study.id, varying=varying):
+        instances = tuple(tools.catalogue.instances_of(tools.scope, one))
+        seen = _look_at(one, instances, tools)
+        found += seen.findings(one, instances, tools.checks)
+        checked.append(CheckedSeries(one, instances, headers=seen.reader, compressed=frozenset(seen.compressed)))
+    conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
+    plain = Subject(study, tuple(checked), conflicts, tools.operators, decode=tools.decoder(tools))
+    yield plain
+    yield from (replace(plain, template=template) for template in templates)
+
+
+# --- the headers ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Seen:
+    """What one pass over the headers of a series showed.
+
+    Args:
+        troubles: check kind -> trouble -> SOP Instance UIDs.
+        compressed: SOP Instance UIDs of those with encapsulated pixels.
+    """
+
+    reader: HeaderReader
+    troubles: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    compressed: set[str] = field(default_factory=set)
+
+    def findings(self, one: Series, instances: Sequence[Instance], checks: Mapping[str, Any]) -> Iterator[Finding]:
+        """One finding a check, the most frequent trouble first."""
+        for kind, troubles in self.troubles.items():
+            concerned = {uid for uids in troubles.values() for uid in uids}
+            uids = tuple(instance.sop_instance_uid for instance in instances if instance.sop_instance_uid in concerned)
+            yield Finding(kind, checks[kind].severity, _told(one, troubles, len(instances)), series_id=one.id, instances=uids)
+
+
+def _look_at(one: Series, instances: Sequence[Instance], tools: Tools) -> _Seen:
+    judges = [check for check in tools.checks.values() if hasattr(check, "judge")]
+    seen = _Seen(lambda stored: _read_header(stored, tools))
+    for instance in instances:
+        tools.check_stop()
+        header = seen.reader(instance.stored)
+        if header.pixel_data is not None and header.pixel_data.length is None:
+            seen.compressed.add(instance.sop_instance_uid)
+        content = Content(one, instance, header)
+        for check in judges:
+            for trouble in dict.fromkeys(check.judge(content)):
+                seen.troubles.setdefault(check.kind, {}).setdefault(trouble, []).append(instance.sop_instance_uid)
+    return seen
+
+
+def _read_header(stored: StoredBytes, tools: Tools) -> Header:
+    source = source_of(tools.vault, stored)
+    recognition = recognise(source.read_at(0, 1 << 16)) or Recognition("", 0)
+    try:
+        return scan_all(source, recognition)
+    except UnreadableError as error:
+        return Header(recognition, trouble=str(error))
+    except (HilumError, OSError):
+        raise  # our disk's trouble and not the file's
+    except Exception as error:  # noqa: BLE001 - a file that nobody thought of must not stop the others of its study
+        _LOG.warning("a header met a surprise: %s", type(error).__name__)
+        return Header(recognition, trouble=f"Reading it met a surprise ({type(error).__name__}).")
+
+
+def _told(one: Series, troubles: Mapping[str, Sequence[str]], images: int) -> str:
+    ordered = sorted(troubles.items(), key=lambda pair: -len(pair[1]))
+    parts = [
+        f"{trouble}, in {'all' if len(uids) == images else len(uids)} of {counted(images, 'image')}" for trouble, uids in ordered[:SHOWN]
     ]
-    return Done(_summary(judged), (FindingsRecorded(study.id, study.revision, tuple(judged)),))
+    more = f"; and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    return f"In {called(one)}: {'; '.join(parts)}{more}."
+
+
+def _summary(found: list[Finding]) -> str:
+    weights = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
+    counts = [(sum(finding.severity is severity for finding in found), noun) for severity, noun in weights]
+    said = " and ".join(counted(number, noun) for number, noun in counts if number)
+    return f"{said}." if said else "Nothing found."

@@ -4,7 +4,7 @@ What is DICOM is recognised by content, never by name. The bytes stay where they
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,14 @@ from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
-from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StudiesTouched
+from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StoredBytes, StudiesTouched
 from hilum.model.ports import Tools, Vault
 from hilum.model.reading import source_of
 from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
 _LOG = logging.getLogger(__name__)
 BATCH = 500  # members a transaction
+COMPARED = 1 << 20  # bytes of two data sets that are compared at once
 NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
 EMPTY = "The file has 0 bytes."
 NO_PIXELS = "The file ends before its Pixel Data: it describes an image of {rows} x {columns} pixels and holds none."
@@ -60,7 +61,7 @@ def _import(item: Item, intake: Intake, tools: Tools) -> None:
         read = [reader.read(member) for member in batch] if not quarantine else [SetAside(member, quarantine) for member in batch]
         scanned = [one for one in read if isinstance(one, ScannedInstance)]
         aside = [one for one in read if isinstance(one, SetAside)]
-        tools.registrar.register(tools.scope, item.id, scanned, aside, reader.read_header, generation)
+        tools.registrar.register(tools.scope, item.id, scanned, aside, reader.read_header, reader.has_same_data_set, generation)
 
 
 def _answer(item: Item, intake: Intake, tools: Tools, touched: StudiesTouched) -> Outcome:
@@ -85,6 +86,15 @@ def _interruption(intake: Intake) -> str:
 class _Trouble:
     reason: str
     state: MemberState = MemberState.SET_ASIDE
+
+
+@dataclass(frozen=True, slots=True)
+class _DataSet:
+    """What follows the File Meta group; `read_at` counts from there."""
+
+    transfer_syntax: str
+    length: int
+    read_at: Callable[[int, int], bytes]
 
 
 class _Reader:
@@ -117,6 +127,21 @@ class _Reader:
         except Exception as error:  # noqa: BLE001 - as above: what is needed of it was read
             _LOG.warning("the whole header of member %d cannot be read: %s", one.member.key, type(error).__name__)
             return {}
+
+    def has_same_data_set(self, one: ScannedInstance, held: StoredBytes) -> bool:
+        """Whether two members are one object. File Meta and preamble are the file's: each sender writes its own (PS3.10 7.1)."""
+        this, other = self._data_set(one.member.stored), self._data_set(held)
+        if this is None or other is None or (this.transfer_syntax, this.length) != (other.transfer_syntax, other.length):
+            return False
+        return all(this.read_at(at, COMPARED) == other.read_at(at, COMPARED) for at in range(0, this.length, COMPARED))
+
+    def _data_set(self, stored: StoredBytes) -> _DataSet | None:
+        source = source_of(self._vault, stored)
+        found = recognise(source.read_at(0, min(stored.size, 1 << 16)))
+        if found is None:
+            return None
+        start = found.data_set_offset
+        return _DataSet(found.transfer_syntax_uid, stored.size - start, lambda at, size: source.read_at(start + at, size))
 
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:
@@ -154,11 +179,21 @@ def _missing_pixels(header: Header) -> str:
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
-def attributes_of(header: Header, keywords: tuple[str, ...]) -> dict[str, Any]:
-    """Keyword -> value, or list of values where there are several; what is missing or empty is not there."""
+def attributes_of(header: Header, paths: tuple[str, ...]) -> dict[str, Any]:
+    """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
+
+    What is missing is not there. What is there without a value is "", a sequence the number of its items, bulk its length.
+    """
     found: dict[str, Any] = {}
-    for keyword in keywords:
-        values = header.values(keyword)
+    for path in paths:
+        values = header.values(path) if "." not in path else _of_all_items(header, path)
         if values:
-            found[keyword] = values[0] if len(values) == 1 else list(values)
+            found[path] = values[0] if len(values) == 1 else list(values)
+        elif values is not None:
+            found[path] = header.size(path) or ""
     return found
+
+
+def _of_all_items(header: Header, path: str) -> tuple[Any, ...] | None:
+    there = [values for values in header.each(path) if values is not None]
+    return tuple(value for values in there for value in values) if there else None

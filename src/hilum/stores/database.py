@@ -7,6 +7,7 @@ can lose data.
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import sqlite3
@@ -73,6 +74,11 @@ class Database:
         # What SQLite does anyway: all queries of a transaction see one moment, and it cannot write.
         self._reading: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines, with packs of their own, may use it too."""
+        return not self.is_sqlite
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view; nothing is written."""
@@ -103,6 +109,20 @@ class Database:
             _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Only one process of all machines does `what` at a time. With SQLite, the lock of the data directory sees to that."""
+        if self.is_sqlite:
+            yield
+            return
+        key = int.from_bytes(hashlib.sha256(f"hilum {what}".encode()).digest()[:8], "big", signed=True)
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
     def trouble(self) -> str:
         """Why the database does not answer, in a word; empty when it does."""

@@ -25,6 +25,7 @@ from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
 from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
+from hilum.stores.replies import forget_mentions
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -127,18 +128,20 @@ class Eraser:
 
     def retire_due(self) -> int:
         """Retention: bury studies older than their project keeps them. Returns how many."""
-        query = select(studies.c.id, studies.c.last_received_at, projects.c.retention_days).join(
-            projects, projects.c.id == studies.c.project_id
-        )
         with self.database.reading() as connection:
-            rows = connection.execute(
-                query.where(projects.c.retention_days.is_not(None), studies.c.id.not_in(select(tombstones.c.study_id)))
+            keeping = connection.execute(
+                select(projects.c.id, projects.c.retention_days).where(projects.c.retention_days.is_not(None))
             ).all()
-        due = [row for row in rows if row.last_received_at + timedelta(days=row.retention_days) <= self._clock()]
+        return sum(self._retire_due(row.id, row.retention_days) for row in keeping)
+
+    def _retire_due(self, project_id: int, days: int) -> int:
+        is_old = (studies.c.project_id == project_id) & (studies.c.last_received_at <= self._clock() - timedelta(days=days))
+        with self.database.reading() as connection:
+            due = list(connection.scalars(select(studies.c.id).where(is_old, studies.c.id.not_in(select(tombstones.c.study_id)))))
         retired = 0
-        for row in due:
+        for study_id in due:
             with suppress(ConflictError):  # an upload of it is being imported: the next round
-                self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
+                self.delete_study(SYSTEM, study_id, f"Kept for {days} days, as its project says.")
                 retired += 1
         return retired
 
@@ -200,7 +203,9 @@ class Eraser:
             doomed = {
                 pack_id for which in (_is_buried(), _is_deleted()) for pack_id in connection.scalars(select(members.c.pack_id).where(which))
             }
-            return sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+            sealed = sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+        # What lies on another machine is written again there.
+        return [pack_id for pack_id in sealed if not self.database.is_shared or pack_path(self._folder, pack_id).exists()]
 
     def _rests(self, pack_id: str) -> bool:
         failure = self._failures.get(pack_id)
@@ -263,6 +268,7 @@ def _bury(connection: Connection, study_id: str, reason: str, who: str, at: date
     )
     _stop_items(connection, study_id)
     _free_identifiers(connection, study_id)
+    forget_mentions(connection, study_id)
     affected = set(connection.scalars(_packs_of(study_id)))
     connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
     return Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, who, at, None)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
 from hilum.model.templates import Template
 from hilum.stores.database import Database, refuse_taken
-from hilum.stores.intakes import insert_or_ignore
+from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.schema import kept_attributes, templates
 from hilum.stores.scoping import require
 
@@ -91,6 +92,14 @@ class TemplateShelf:
         with self.database.reading() as connection:
             rows = connection.execute(select(kept_attributes)).all()
         return frozenset(row.keyword for row in rows), max((row.generation for row in rows), default=0)
+
+
+def newest_row(connection: Connection, template: str) -> Row[Any]:
+    """The newest version of a template as its row; NotFoundError when there is none."""
+    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
+    if row is None:
+        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
+    return row
 
 
 def keep_attributes(connection: Connection, keywords: frozenset[str]) -> None:

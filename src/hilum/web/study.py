@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import SeriesStatus, Status
+from hilum.model.lifecycle import Status
 from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Series, Study, Workitem
+from hilum.model.series_status import SeriesStanding, SeriesState
 from hilum.runtime.assembling import Application
 from hilum.web.rendering import render
-from hilum.web.standing import BADGES, DELIVERED, FOR_REVIEW, Badge, badge_of, mends_of, standing_of
+from hilum.web.standing import BADGES, Badge, badge_of, mends_of, standing_of
 from hilum.web.timeline import Entry, EntryKind, Shares, share_out, tell, told_below
 
 ENTRY_ICONS: Mapping[EntryKind, str] = {
@@ -28,17 +29,11 @@ ENTRY_ICONS: Mapping[EntryKind, str] = {
     EntryKind.FAILED: "failed",
     EntryKind.REFUSED: "skipped",
 }
-SERIES_BADGES: Mapping[SeriesStatus, Badge] = {
-    SeriesStatus.RECEIVED: Badge("Received", "ready"),
-    SeriesStatus.CHECKING: Badge("On its way", "working"),
-    SeriesStatus.UNMATCHED: Badge("No workitem", "skipped"),
-    SeriesStatus.PROCESSING: Badge("Processing", "working"),
-    SeriesStatus.HELD: BADGES[Status.HELD],
-    SeriesStatus.REVIEW: FOR_REVIEW,
-    SeriesStatus.DELIVERED: DELIVERED,
-    SeriesStatus.FAILED: BADGES[Status.FAILED],
-    SeriesStatus.REFUSED: BADGES[Status.REFUSED],
-    SeriesStatus.CANCELLED: BADGES[Status.CANCELLED],
+SERIES_BADGES: Mapping[SeriesState, Badge] = {
+    SeriesState.PROCESSING: Badge("Processing", "working"),
+    SeriesState.UNPROCESSED: Badge("Unprocessed", "held", "held"),
+    SeriesState.COMPLETE: Badge("Complete", "finished", "good"),
+    SeriesState.FAILED: BADGES[Status.FAILED],
 }
 LABEL_FROM = 0.11  # a piece of the bar that is smaller has no room for its name
 
@@ -60,6 +55,7 @@ class SeriesFigure:
 
     series: Series
     number: str
+    standing: SeriesStanding
     badge: Badge
     workitems: int
 
@@ -145,10 +141,16 @@ def _first_delivered(of_item: Mapping[str, Sequence[Move]], workitem_ids: Sequen
 
 
 def _figures(app: Application, scope: Scope, series: Sequence[Series], workitems: Sequence[Workitem]) -> list[SeriesFigure]:
-    statuses = app.catalogue.series_statuses(scope, list(series))
+    standings = app.catalogue.series_statuses(scope, list(series))
     used = [given.series_id for workitem in workitems for given in workitem.inputs]
     figures = [
-        SeriesFigure(one, str(one.attributes.get("SeriesNumber", "")), SERIES_BADGES[statuses[one.id]], used.count(one.id))
+        SeriesFigure(
+            one,
+            str(one.attributes.get("SeriesNumber", "")),
+            standings[one.id],
+            SERIES_BADGES[standings[one.id].state],
+            used.count(one.id),
+        )
         for one in series
     ]
     return sorted(figures, key=lambda figure: (len(figure.number), figure.number))

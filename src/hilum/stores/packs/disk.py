@@ -66,7 +66,7 @@ class Disk:
         try:
             free = self.free_bytes(self.folder)
         except OSError as error:
-            raise StorageError(f"The vault's folder cannot be used: {error.strerror}.", "Look at the disk.") from error
+            raise StorageError(f"The vault's folder cannot be used: {reason_of(error)}.", "Look at the disk.") from error
         if free - wanted < self.watermark:
             raise StorageFullError(
                 f"The vault's disk has {free} bytes left and must keep {self.watermark}.", "Free some space; nothing was lost."
@@ -122,6 +122,11 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
+def reason_of(error: OSError) -> str:
+    """What the operating system says, without the path that it names: a pack is known by its id."""
+    return error.strerror or type(error).__name__
+
+
 def refusal(error: Exception, pack_id: str) -> HilumError:
     """What the sender of a member is told when the disk failed it; a new exception for each, as each has its own traceback."""
     if is_full(error):
@@ -129,5 +134,5 @@ def refusal(error: Exception, pack_id: str) -> HilumError:
     if isinstance(error, HilumError):
         return type(error)(error.sentence, error.mend)
     # Not the error's own words: a database's may quote what was sent.
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
     return StorageError(f"Pack {pack_id} could not be written ({reason}).", "Send again what was not acknowledged, and look at the disk.")

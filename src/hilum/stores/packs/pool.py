@@ -13,7 +13,7 @@ from typing import Self
 
 from hilum.model.errors import HilumError, StorageError
 from hilum.model.members import MemberNote, StoredMember
-from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, refusal, sync_durably
+from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, reason_of, refusal, sync_durably
 from hilum.stores.packs.grouping import GroupCommit
 from hilum.stores.packs.leasing import Lease, OpenPacks
 from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use
@@ -206,7 +206,7 @@ class PackPool:
         try:
             pack.cut_refused()
         except OSError as error:
-            _LOG.warning("Pack %s could not be cut yet: %s", pack.pack_id, error)
+            _LOG.warning("Pack %s could not be cut yet: %s", pack.pack_id, reason_of(error))
         finally:
             with self._settling:
                 self._unsettled.append(pack)

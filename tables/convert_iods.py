@@ -1,6 +1,6 @@
 """Convert PS3.3's tables of IODs, modules and attribute types into `src/hilum/dicom/iods.json.gz`.
 
-    python scripts/convert_iods.py
+    python tables/convert_iods.py
 
 The source is the JSON that highdicom (MIT licence, a development dependency) ships in its folder `_standard`; it in turn is extracted from
 the DocBook of PS3.3. Sequences that have the same attributes are written once: 99,740 rows become some 1,300 nodes.

@@ -1,0 +1,44 @@
+"""Which templates there are, what checking found, and what matched."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, Text
+
+from hilum.stores.schema.columns import Json, Key, Uuid, at, metadata
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("definition", Json, nullable=False),
+    Column("newest", Boolean, nullable=False),
+    Column("who", String(160), nullable=False),
+    at("created_at", nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("template", String(64), nullable=False),
+    Column("check", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("series_id", Uuid),
+    Column("instances", Json, nullable=False),
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("template", String(64), nullable=False),
+    Column("template_version", Integer, nullable=False),
+    Column("matched", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("explanation", Json, nullable=False),
+    at("at", nullable=False),
+)
