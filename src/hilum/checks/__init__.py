@@ -20,6 +20,11 @@ finding a series that names its instances:
         if not content.header.text("PatientID"):
             yield "PatientID is empty"
 
+or every value of these headers, in sequences too, which is asked once for values that repeat from image to image:
+
+    def judge_value(value: Leaf) -> str:
+        return f"{value.path} is longer than anybody reads" if value.content and len(value.content) > 500 else ""
+
 `meaning` and `mend` are sentences for every finding of the check; a finding's own sentence says what is wrong in this study. A
 template may give a check another severity. A file whose name begins with an underscore is no member.
 """

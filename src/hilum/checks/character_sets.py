@@ -1,8 +1,7 @@
 """Text that can be read in the character set it is said to be in (PS3.3 C.12.1.1.2)."""
 
-from collections.abc import Iterator
-
-from hilum.checks import Content
+from hilum.dicom.elements import SPECIFIC_CHARACTER_SET
+from hilum.dicom.headers import Leaf
 from hilum.dicom.validity import undecodable, unknown_character_sets
 from hilum.model.outcomes import Severity
 
@@ -14,11 +13,12 @@ mend = "Set the character set at the modality or the sender, and send the study 
 IN_CHARACTER_SET = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 
-def judge(content: Content) -> Iterator[str]:
-    """One trouble an attribute; values are not told."""
-    terms = (content.header.text("SpecificCharacterSet") or "").split("\\")
-    for term in unknown_character_sets(terms):
-        yield f"SpecificCharacterSet names {term[:16]!r}, which PS3.3 C.12.1.1.2 does not define"
-    for leaf in content.header.leaves():
-        if leaf.vr in IN_CHARACTER_SET and leaf.content and (trouble := undecodable(leaf.content, leaf.character_set)):
-            yield f"{leaf.path} {trouble}"
+def judge_value(value: Leaf) -> str:
+    """Values are not told."""
+    if value.tag == SPECIFIC_CHARACTER_SET and value.content:
+        unknown = unknown_character_sets(value.content.decode("latin-1").strip(" \0").split("\\"))
+        return f"SpecificCharacterSet names {unknown[0][:16]!r}, which PS3.3 C.12.1.1.2 does not define" if unknown else ""
+    if not value.content or value.vr not in IN_CHARACTER_SET:
+        return ""
+    trouble = undecodable(value.content, value.character_set)
+    return trouble and f"{value.path} {trouble}"

@@ -14,15 +14,17 @@ meaning = "The images of one series lie in planes that are not parallel, so they
 mend = "Send the orientations as series of their own, or choose a template whose processor takes several."
 for_template = False
 
+LEAST = 3  # images of the largest group: less is no volume but projections from several sides, or single pictures
+
 # PS3.3 C.7.6.1.1.2, C.8.2.1.1.1: LOCALIZER is a value of Image Type; makers without it name the series so.
-_LOCALIZER_NAMES = re.compile(r"\b(loc|locali[sz]er|scout|survey|topogram|scanogram|surview|3.?plane|plane loc)", re.IGNORECASE)
+_LOCALIZER_NAMES = re.compile(r"\b(loc|locali[sz]er|scout|pilot|survey|topogram|scanogram|surview|3.?plane)", re.IGNORECASE)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding a series; it names the images outside the largest group of parallel ones."""
     for one in subject.series:
         groups = sorted(orientations(one.slices), key=len, reverse=True)
-        if len(groups) > 1 and not _is_localizer(one):
+        if len(groups) > 1 and len(groups[0]) >= LEAST and not _is_localizer(one):
             others = [image for group in groups[1:] for image in group]
             sizes = ", ".join(str(len(group)) for group in groups[:6]) + (", ..." if len(groups) > 6 else "")
             sentence = f"The images of {called(one.series)} lie in {len(groups)} orientations ({sizes} images)."

@@ -1,8 +1,6 @@
 """Dates and times that exist (PS3.5 6.2: DA, TM, DT)."""
 
-from collections.abc import Iterator
-
-from hilum.checks import Content
+from hilum.dicom.headers import Leaf
 from hilum.dicom.validity import raw_invalidity
 from hilum.model.outcomes import Severity
 
@@ -14,10 +12,9 @@ mend = "Correct it at the sender and send the study again, or let it go on if no
 TIMES = frozenset({"DA", "DT", "TM"})
 
 
-def judge(content: Content) -> Iterator[str]:
-    """One trouble an attribute; values are not told."""
-    for leaf in content.header.leaves():
-        if leaf.content and leaf.vr in TIMES and not leaf.tag >> 16 & 1:
-            trouble = raw_invalidity(leaf.vr, leaf.content, "")
-            if trouble:
-                yield f"{leaf.path} {trouble}"
+def judge_value(value: Leaf) -> str:
+    """Values are not told."""
+    if not value.content or value.vr not in TIMES or value.tag >> 16 & 1:
+        return ""
+    trouble = raw_invalidity(value.vr, value.content, "")
+    return trouble and f"{value.path} {trouble}"

@@ -3,9 +3,7 @@
 Dates and times are `real-dates`, UIDs are `valid-uids`.
 """
 
-from collections.abc import Iterator
-
-from hilum.checks import Content
+from hilum.dicom.headers import Leaf
 from hilum.dicom.validity import raw_invalidity
 from hilum.model.outcomes import Severity
 
@@ -17,10 +15,9 @@ mend = "Nothing is needed as long as the processors take them; else tell the mak
 ELSEWHERE = frozenset({"DA", "DT", "TM", "UI"})
 
 
-def judge(content: Content) -> Iterator[str]:
-    """One trouble an attribute; values are not told."""
-    for leaf in content.header.leaves():
-        if leaf.content and leaf.vr not in ELSEWHERE and not leaf.tag >> 16 & 1:
-            trouble = raw_invalidity(leaf.vr, leaf.content, leaf.character_set)
-            if trouble:
-                yield f"{leaf.path} {trouble}"
+def judge_value(value: Leaf) -> str:
+    """Values are not told."""
+    if not value.content or value.vr in ELSEWHERE or value.tag >> 16 & 1:
+        return ""
+    trouble = raw_invalidity(value.vr, value.content, value.character_set)
+    return trouble and f"{value.path} {trouble}"

@@ -120,6 +120,10 @@ class Header:
         """
         return _json_of(self.item, "", 0, self.big_endian)
 
+    def leaves_of(self, tag: int) -> Iterator[Leaf]:
+        """The element of this tag, or, if it is a sequence, every element below it that is none."""
+        return _leaves({tag: self.item[tag]}, "", _character_set_of(self.item, ""), _signed(self.item, 0))
+
     def leaves(self) -> Iterator[Leaf]:
         """Every element that is no sequence, in the order of tags, those within sequences too."""
         return _leaves(self.item, "", "", 0)

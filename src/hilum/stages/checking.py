@@ -4,18 +4,18 @@ Findings are facts; matching weighs them.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hilum.checks import CheckedSeries, Content, HeaderReader, Subject, counted
-from hilum.dicom.headers import Header
+from hilum.dicom.headers import Header, Leaf
 from hilum.dicom.part10 import Recognition, UnreadableError, recognise
 from hilum.dicom.scanner import scan_all
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Done, Finding, FindingsRecorded, Outcome, Severity, StoredBytes
-from hilum.model.ports import Tools
+from hilum.model.ports import Tools, Vault
 from hilum.model.reading import source_of
 from hilum.model.records import Instance, Request, Series, Study
 from hilum.model.roles import called
@@ -54,7 +54,7 @@ def _subjects(study: Study, templates: Sequence[Template], found: list[Finding],
     checked = []
     for one in tools.catalogue.list_series(tools.scope, study.id, varying=varying):
         instances = tuple(tools.catalogue.instances_of(tools.scope, one))
-        seen = _look_at(one, instances, tools)
+        seen = look_at(one, instances, tools.checks, tools.vault, tools.check_stop)
         found += seen.findings(one, instances, tools.checks)
         checked.append(CheckedSeries(one, instances, headers=seen.reader, compressed=frozenset(seen.compressed)))
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
@@ -67,7 +67,7 @@ def _subjects(study: Study, templates: Sequence[Template], found: list[Finding],
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What one pass over the headers of a series showed.
 
     Args:
@@ -87,23 +87,53 @@ class _Seen:
             yield Finding(kind, checks[kind].severity, _told(one, troubles, len(instances)), series_id=one.id, instances=uids)
 
 
-def _look_at(one: Series, instances: Sequence[Instance], tools: Tools) -> _Seen:
-    judges = [check for check in tools.checks.values() if hasattr(check, "judge")]
-    seen = _Seen(lambda stored: _read_header(stored, tools))
+def look_at(
+    one: Series, instances: Sequence[Instance], checks: Mapping[str, Any], vault: Vault, check_stop: Callable[[], None] = lambda: None
+) -> Seen:
+    """Read every header once, for all checks that judge it."""
+    judges = [check for check in checks.values() if hasattr(check, "judge")]
+    values = _Values([check for check in checks.values() if hasattr(check, "judge_value")])
+    seen = Seen(lambda stored: _read_header(stored, vault))
     for instance in instances:
-        tools.check_stop()
+        check_stop()
         header = seen.reader(instance.stored)
         if header.pixel_data is not None and header.pixel_data.length is None:
             seen.compressed.add(instance.sop_instance_uid)
         content = Content(one, instance, header)
-        for check in judges:
-            for trouble in dict.fromkeys(check.judge(content)):
-                seen.troubles.setdefault(check.kind, {}).setdefault(trouble, []).append(instance.sop_instance_uid)
+        told = [(check.kind, trouble) for check in judges for trouble in check.judge(content)]
+        for kind, trouble in dict.fromkeys([*told, *values.judge(header)]):
+            seen.troubles.setdefault(kind, {}).setdefault(trouble, []).append(instance.sop_instance_uid)
     return seen
 
 
-def _read_header(stored: StoredBytes, tools: Tools) -> Header:
-    source = source_of(tools.vault, stored)
+class _Values:
+    """The troubles of single values. The images of a series say most things alike, so that most verdicts are remembered."""
+
+    def __init__(self, judges: Sequence[Any]) -> None:
+        self._judges = judges
+        self._known: dict[Any, tuple[tuple[str, str], ...]] = {}
+
+    def judge(self, header: Header) -> Iterator[tuple[str, str]]:
+        """(kind, trouble) of every value."""
+        character_set = header.text("SpecificCharacterSet")
+        for tag, element in header.item.items():
+            if isinstance(element[2], list):
+                for leaf in header.leaves_of(tag):
+                    known = self._known.get(leaf)
+                    yield from self._learn(leaf, (leaf,)) if known is None else known
+            elif (known := self._known.get((tag, element, character_set))) is not None:
+                yield from known
+            else:
+                yield from self._learn((tag, element, character_set), header.leaves_of(tag))
+
+    def _learn(self, key: Any, leaves: Iterable[Leaf]) -> tuple[tuple[str, str], ...]:
+        told = ((check.kind, check.judge_value(leaf)) for leaf in leaves for check in self._judges)
+        known = self._known[key] = tuple((kind, trouble) for kind, trouble in told if trouble)
+        return known
+
+
+def _read_header(stored: StoredBytes, vault: Vault) -> Header:
+    source = source_of(vault, stored)
     recognition = recognise(source.read_at(0, 1 << 16)) or Recognition("", 0)
     try:
         return scan_all(source, recognition)
