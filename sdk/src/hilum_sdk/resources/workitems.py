@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -45,12 +45,5 @@ class Workitems(Items[D]):
     @Operation
     async def ratings_csv(self, project: str = "", template: str = "") -> bytes:
         """All ratings as CSV, a row a structure; without anybody's name."""
-        kept = bytearray()
-
-        def start() -> Callable[[bytes], object]:
-            kept.clear()
-            return kept.extend
-
         query = urlencode({"project": project, "template": template})
-        await self._session.fetch_bytes(f"/reviews.csv?{query}", start)
-        return bytes(kept)
+        return await self._session.fetch_whole(f"/reviews.csv?{query}")
