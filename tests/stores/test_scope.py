@@ -133,6 +133,10 @@ CALLS = {
     "Intakes.start": lambda site, scope, held: site.intakes.start(scope, NewIntake("ward", "uploads")),
     "Intakes.check_sender": lambda site, scope, held: site.intakes.check_sender(scope, "ward"),
     "Intakes.discard": lambda site, scope, held: site.intakes.discard(scope, held["intake"].id),
+    "Intakes.start_archive": lambda site, scope, held: site.intakes.start_archive(
+        scope, NewIntake("ward", "uploads"), "an id", SentFile("a.zip", 1, b"a"), 0
+    ),
+    "Intakes.seal_archive": lambda site, scope, held: site.intakes.seal_archive(scope, held["intake"].id),
     "Intakes.find": lambda site, scope, held: site.intakes.find(scope, held["intake"].id),
     "Intakes.complete": lambda site, scope, held: site.intakes.complete(scope, held["intake"].id),
     "Intakes.abandoned_until": lambda site, scope, held: site.intakes.abandoned_until(scope, held["intake"].id),
