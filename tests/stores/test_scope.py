@@ -117,6 +117,7 @@ CALLS = {
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
