@@ -1,6 +1,7 @@
 """Studies, series, templates, workitems, items, results and the log over HTTP, on a real study."""
 
 import hashlib
+import html
 import json
 import socket
 from pathlib import Path
@@ -88,7 +89,15 @@ def test_a_held_study_names_the_slice_and_goes_on_when_a_person_says_so(site, he
     assert (held["step"], held["outcome"]) == ("Processing", "held")
     (reason,) = held["held"]
     assert "17" in reason["sentence"]
-    findings = client.get(f"/studies/{reason['study']}/findings").json()["items"]
+    report = client.get(f"/studies/{reason['study']}/findings").json()
+    findings = report["items"]
+    assert (
+        report["counts"]["instances"]
+        == report["counts"]["valid"] + report["counts"]["invalid"]
+        == sum(one["counts"]["instances"] for one in report["series"])
+    )
+    page = client.get(f"/studies/{reason['study']}/findings.html")
+    assert page.headers["content-type"].startswith("text/html") and findings[0]["sentence"] in html.unescape(page.text)
     assert [(one["check"], one["severity"]) for one in findings] == [("missing-slices", "error")]
     assert findings[0]["sentence"] in reason["sentence"]
     assert "It waits for a person" in client.get(f"/studies/{reason['study']}/why").json()["sentence"]

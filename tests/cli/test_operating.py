@@ -76,6 +76,19 @@ def test_review_of_what_waits_for_no_reviewer_is_refused(at_server: Callable, he
     assert "not before a reviewer" in ran.stderr
 
 
+def test_findings_are_told_and_written_as_a_report(at_server: Callable, held: dict[str, str], tmp_path: Path) -> None:
+    told = at_server("findings", held["study"])
+    assert "missing-slices" in told.stdout and " valid, " in told.stdout
+    assert at_server("findings", held["study"], "--html", tmp_path / "report.html").returncode == 0
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_ratings_are_exported_and_a_rating_is_a_number(at_server: Callable, held: dict[str, str]) -> None:
+    assert at_server("review", "ratings").stdout.startswith("workitem,project,template,")
+    ran = at_server("review", "accept", held["id"], "--rating", "cord=well")
+    assert (ran.returncode, "is no NAME=NUMBER" in ran.stderr) == (2, True)
+
+
 def test_projects_tokens_and_users_are_made_by_the_administrator(at_server: Callable) -> None:
     assert at_server("project", "create", "ward-7", "--description", "Neuroradiology").returncode == 0
     assert "ward-7" in at_server("project", "list").stdout

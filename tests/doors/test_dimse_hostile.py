@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from hilum.dicom.upperlayer.commandsets import encode_command_set
 from hilum.dicom.upperlayer.fragments import cut_command, cut_data_set
@@ -79,14 +80,6 @@ def status_of(body: bytes) -> int:
     """Of the first response in a P-DATA-TF PDU."""
     at = body.index(struct.pack("<HHI", 0, 0x0900, 2))
     return int(struct.unpack_from("<H", body, at + 8)[0])
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 10) -> None:
-    """What another thread does soon."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.01)
 
 
 # --- 1-5: the wire ---------------------------------------------------------------------------------------------------------------

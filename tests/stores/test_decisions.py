@@ -8,7 +8,7 @@ from hilum.model.errors import ConflictError, InvalidError, NotFoundError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import Done, Hold, Matched, NewWorkitem, SeriesInput
-from hilum.stores.decisions import Verdict
+from hilum.stores.verdicts import Verdict
 
 NINA = Scope("nina", {"admin": Role.ADMIN}, may_see_identity=True)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
@@ -23,14 +24,16 @@ from hilum.model.outcomes import (
 )
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
-from hilum.stores.decisions import Decisions, Verdict
+from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.following import Cursor
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
 from hilum.stores.registering import Registrar
+from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
+from hilum.stores.verdicts import Verdict
 
 STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
@@ -70,6 +73,7 @@ def held(site, image):
     made = ArtifactsMade(workitem.id, (NewArtifact("report.pdf", "application/pdf", stored),), {})
     delivered = Delivered(workitem.id, "1 folder", {"files": 1})
     site.ledger.finish(SYSTEM, site.claim(), Done("Made.", (copies, made, delivered)))
+    _review(site, workitem.id)
     token = site.access.create_token(SYSTEM, "ward's", [_grant("ward")])
     return {
         "intake": intake,
@@ -106,6 +110,7 @@ CALLS = {
     "Catalogue.find_series": lambda site, scope, held: site.catalogue.find_series(scope, held["series"].id),
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),
     "Catalogue.series_statuses": lambda site, scope, held: _unknown(site.catalogue.series_statuses(scope, [held["series"]])),
+    "Catalogue.list_reviews": lambda site, scope, held: site.catalogue.list_reviews(scope, Page()),
     "Catalogue.findings": lambda site, scope, held: site.catalogue.findings(scope, held["study"]),
     "Catalogue.verdicts": lambda site, scope, held: site.catalogue.verdicts(scope, held["study"]),
     "Catalogue.conflicts": lambda site, scope, held: site.catalogue.conflicts(scope, held["study"].id),
@@ -163,6 +168,13 @@ CALLS = {
 }  # fmt: skip
 
 
+def _review(site, workitem_id):
+    """A verdict of earlier days: the workitem itself has moved on."""
+    with site.database.writing() as connection:
+        said = {"verdict": "accept", "reason": "", "ratings": {}, "who": "nina", "at": site.clock()}
+        connection.execute(insert(reviews).values(workitem_id=workitem_id, **said))
+
+
 def _unknown(statuses):
     return [status for status in statuses.values() if status.meaning != "It has just arrived."]
 
@@ -209,6 +221,7 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.findings"](site, ward, held)
     assert CALLS["Catalogue.deidentified"](site, ward, held)
     assert CALLS["Catalogue.receipts"](site, ward, held)
+    assert CALLS["Catalogue.reviews"](site, ward, held)
 
 
 @pytest.mark.parametrize(

@@ -147,8 +147,26 @@ class Finding(Shape):
     check: str
     severity: Literal["error", "warning", "info"]
     sentence: str
+    meaning: str = ""
+    mend: str = ""
     series: Any = None
     instances: Any = None
+
+
+class SliceCounts(Shape):
+    """Slices that an error names are invalid, those that a warning names doubtful, the others valid."""
+
+    instances: int
+    valid: int
+    doubtful: int
+    invalid: int
+
+
+class FindingsReport(Shape):
+    """Everything that the checks found in a study."""
+
+    counts: SliceCounts
+    items: list[Finding]
 
 
 class Move(Shape):

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, PlainSerializer
 
 from hilum.model.identity import Scope
 from hilum.model.lifecycle import Item, Step
-from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Project, Series, SetAsideMember, Study, Workitem
 from hilum.model.series_status import SeriesStanding, SeriesState, SeriesStatus
 
@@ -114,15 +113,6 @@ class SeriesShape(BaseModel):
     series_state: SeriesState
     series_status_meaning: str
     step: Step
-
-
-class FindingShape(BaseModel):
-    check: str = Field(examples=["missing-slices"])
-    severity: str
-    sentence: str
-    template: str | None
-    series: str | None
-    instances: list[str]
 
 
 class ArtifactShape(BaseModel):
@@ -256,17 +246,6 @@ def shape_series(one: Series, standing: SeriesStanding) -> SeriesShape:
         series_state=standing.state,
         series_status_meaning=standing.meaning,
         step=standing.step,
-    )
-
-
-def shape_finding(finding: Finding) -> FindingShape:
-    return FindingShape(
-        check=finding.check,
-        severity=finding.severity,
-        sentence=finding.sentence,
-        template=finding.template or None,
-        series=finding.series_id or None,
-        instances=list(finding.instances),
     )
 
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "upload": Entry("Upload a folder or a zip."),
     "status": Entry("How much stands where, and what has waited longest."),
     "why": Entry("Where a study stands, since when, what it waits for, and every move."),
+    "findings": Entry("What the checks found in a study; --html writes the report."),
     "held": Entry("What needs a person, with what to do."),
     "retry": Entry("Let a held, failed or deferred item go on."),
     "send-back": Entry("Send an item back to an earlier stage."),

@@ -120,6 +120,7 @@ class Tools:
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
+        sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
         check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
         until_stopped: while its context is open, either of them calls the function it was given.
     """
@@ -141,5 +142,6 @@ class Tools:
     limits: Any
     several_run_all: bool
     scratch: Path
+    sampling_key: bytes
     check_stop: Callable[[], None] = lambda: None
     until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _cancel: nullcontext()

@@ -271,6 +271,11 @@ class Review:
     who: str
     at: datetime
     ratings: Mapping[str, Any]
+    key: int = 0
+    workitem_id: str = ""
+    project: str = ""
+    template: str = ""
+    template_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hilum.model.outcomes import Severity
+from hilum.model.review import ReviewPolicy
 from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Rule, Strict, conditions_of
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
@@ -55,7 +56,7 @@ class Template(Strict):
     severities: dict[str, Severity] = Field(default_factory=dict)  # check kind -> severity, where it differs from the check's own
     deidentification: str = "keep"
     processing: tuple[ProcessingStep, ...] = Field(min_length=1)
-    review: Literal["never", "always", "on-warning"] = "never"
+    review: ReviewPolicy = ReviewPolicy()
     destinations: tuple[Delivery, ...] = ()
     priority: int = 0  # smaller goes first
 

@@ -16,6 +16,7 @@ from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
+from hilum.runtime.choosing import read_sampling_key
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
@@ -160,6 +161,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         limits=_limits(app.settings),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
+        sampling_key=read_sampling_key(app.settings.data),
     )
 
 

@@ -20,6 +20,7 @@ from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
 from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentRequest, judge
 from hilum.doors.dimse_deliveries import Deliveries, Sender
+from hilum.doors.dimse_slots import Slots
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
 from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
@@ -35,6 +36,7 @@ from hilum.stores.senders import Senders
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
 _PUBLISH_SECONDS = 2.0
+SLOTS_FILE = "associations.lock"
 _LOG = logging.getLogger(__name__)
 
 
@@ -95,6 +97,7 @@ def make_door(app: Application, pool: PackPool) -> DimseDoor:
         Keeper(pool, deliveries, storing_limits(settings), app.clock),
         deliveries,
         _Directory(app),
+        Slots(settings.data / SLOTS_FILE),
         policy=policy_of(settings),
         rules=Rules(
             ae_title=settings.dimse_ae_title,
@@ -144,15 +147,11 @@ def storing_limits(settings: Settings) -> StoringLimits:
 
 
 def door_limits(settings: Settings) -> DoorLimits:
-    """This process' share: the kernel gives each of them about as many connections."""
-
-    def share(most: int) -> int:
-        return -(-most // settings.dimse_processes)
-
+    """Associations are counted over all processes; of connections the kernel gives each of them about as many."""
     return DoorLimits(
-        connections=share(settings.dimse_connections),
-        associations=share(settings.dimse_associations),
-        associations_per_peer=share(settings.dimse_associations_per_peer),
+        connections=-(-settings.dimse_connections // settings.dimse_processes),
+        associations=settings.dimse_associations,
+        associations_per_peer=settings.dimse_associations_per_peer,
     )
 
 

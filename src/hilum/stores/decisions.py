@@ -1,13 +1,12 @@
 """What a person decides: verdicts on workitems, letting held ones through, choosing a template by hand."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import select
 
-from hilum.model.errors import ConflictError, InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import Right, Scope
 from hilum.model.lifecycle import ENDED, Item, Kind, Stage, Status
 from hilum.model.outcomes import NewWorkitem, SeriesInput
@@ -15,18 +14,10 @@ from hilum.stores.catalogue import STUDY_ROWS, WORKITEM_ROWS
 from hilum.stores.changes import Context, make_workitem, release_study
 from hilum.stores.database import Database
 from hilum.stores.moving import ITEM_ROWS, find_item, item_of, lock_item, move_item
-from hilum.stores.schema import items, reviews, series, studies, templates, workitems
+from hilum.stores.schema import items, series, studies, workitems
 from hilum.stores.scoping import in_scope, require
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A reviewer's answer: accept, reject (with a reason), or rerun (with another template, or the same)."""
-
-    verdict: str
-    reason: str = ""
-    template: str = ""
-    ratings: Mapping[str, Any] | None = None
+from hilum.stores.template_shelf import newest_row
+from hilum.stores.verdicts import Verdict, give_verdict
 
 
 class Decisions:
@@ -79,43 +70,10 @@ class Decisions:
 
     def review(self, scope: Scope, workitem_id: str, verdict: Verdict) -> Item:
         """Accept, reject or run again. ConflictError unless the workitem waits for a reviewer."""
-        if verdict.verdict == "reject" and not verdict.reason:
-            raise InvalidError("A rejection needs a reason.", "Say what is wrong with the result.")
         with self.database.writing() as connection:
-            context = Context(connection, self._clock(), scope)
-            item = lock_item(connection, scope, workitem_id)
-            require(scope, Right.REVIEW, item.project)
-            if (item.kind, item.stage, item.status) != (Kind.WORKITEM, Stage.REVIEWING, Status.HELD):
-                raise ConflictError(
-                    f"The {item.kind} stands at {item.stage} / {item.status}, not before a reviewer.", "Look at `hilum held`."
-                )
-            connection.execute(
-                insert(reviews).values(
-                    workitem_id=workitem_id,
-                    verdict=verdict.verdict,
-                    reason=verdict.reason,
-                    ratings=dict(verdict.ratings or {}),
-                    who=scope.who,
-                    at=context.now,
-                )
-            )
-            moved = self._follow(context, item, verdict)
+            moved = give_verdict(Context(connection, self._clock(), scope), workitem_id, verdict)
         self._wake()
         return moved
-
-    def _follow(self, context: Context, item: Item, verdict: Verdict) -> Item:
-        said = f": {verdict.reason}" if verdict.reason else "."
-        who = context.scope.who
-        match verdict.verdict:
-            case "accept":
-                return move_item(context.connection, item, "accept", who, f"Accepted by {who}{said}", context.now)
-            case "reject":
-                return move_item(context.connection, item, "reject", who, f"Rejected by {who}{said}", context.now)
-            case "rerun":
-                moved = move_item(context.connection, item, "cancel", who, f"{who} asked to run it again{said}", context.now)
-                _run_again(context, item.id, verdict.template)
-                return moved
-        raise InvalidError(f"There is no verdict {verdict.verdict!r}.", "Say accept, reject or rerun.")
 
     def assign(self, scope: Scope, series_ids: Sequence[str], template: str) -> dict[str, str]:
         """Send series to a template by hand: one workitem a study, or a series, as the template's unit says.
@@ -125,7 +83,7 @@ class Decisions:
         """
         with self.database.writing() as connection:
             context = Context(connection, self._clock(), scope)
-            row = _newest(connection, template)
+            row = newest_row(connection, template)
             by_study = _series_by_study(context, series_ids)
             sent: dict[str, str] = {}
             for study_id, group in by_study.items():
@@ -156,23 +114,6 @@ def _blocking_workitems(context: Context, item: Item) -> list[Item]:
         workitems.c.study_id == item.id, items.c.stage == Stage.DEIDENTIFYING, items.c.status == Status.HELD
     )
     return [item_of(row) for row in context.connection.execute(held)]
-
-
-def _run_again(context: Context, workitem_id: str, template: str) -> None:
-    connection = context.connection
-    row = connection.execute(WORKITEM_ROWS.where(workitems.c.id == workitem_id)).one()
-    name = template or row.template
-    newest = _newest(connection, name)
-    inputs = tuple(SeriesInput(given["series_id"], given["role"]) for given in row.inputs)
-    new = NewWorkitem(name, newest.version, inputs, priority=newest.definition["priority"])
-    make_workitem(context, row.study_id, row.revision, new, supersedes=workitem_id)
-
-
-def _newest(connection: Connection, template: str) -> Row[Any]:
-    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
-    if row is None:
-        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
-    return row
 
 
 def _series_by_study(context: Context, series_ids: Sequence[str]) -> dict[str, list[str]]:

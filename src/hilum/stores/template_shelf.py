@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
@@ -91,6 +92,14 @@ class TemplateShelf:
         with self.database.reading() as connection:
             rows = connection.execute(select(kept_attributes)).all()
         return frozenset(row.keyword for row in rows), max((row.generation for row in rows), default=0)
+
+
+def newest_row(connection: Connection, template: str) -> Row[Any]:
+    """The newest version of a template as its row; NotFoundError when there is none."""
+    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
+    if row is None:
+        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
+    return row
 
 
 def keep_attributes(connection: Connection, keywords: frozenset[str]) -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
 from hilum.runtime.assembling import Application
+from hilum.web.findings import show_findings
 from hilum.web.rendering import render
 from hilum.web.statics import show_static
 from hilum.web.studies import show_studies
@@ -42,6 +43,7 @@ def routes(app: Application, scope_of: ScopeOf) -> list[PageRoute]:
         PageRoute("/", _page(_to_studies, app, scope_of), name="home page"),
         PageRoute("/studies", _page(show_studies, app, scope_of), name="studies page"),
         PageRoute("/studies/{study}", _page(show_study, app, scope_of), name="study page"),
+        PageRoute("/studies/{study}/findings.html", _page(show_findings, app, scope_of), name="findings report"),
         PageRoute("/series/{series}/thumbnail.png", _page(show_thumbnail, app, scope_of), name="thumbnail"),
         PageRoute("/static/{name}", _page(show_static, app, scope_of), name="static file"),
     ]

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import Scope
 from hilum.model.outcomes import StoredBytes
-from hilum.model.records import Artifact, MemberState, Review, Workitem
+from hilum.model.records import Artifact, MemberState, Workitem
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import ERASED, WORKITEM_ROWS, workitem_of
 from hilum.stores.database import Database
-from hilum.stores.schema import artifacts, derivatives, items, members, receipts, reviews, workitems
+from hilum.stores.schema import artifacts, derivatives, items, members, receipts, workitems
 from hilum.stores.scoping import in_scope
 
 
@@ -106,17 +106,6 @@ class WorkitemQueries:
                 Artifact(row.id, row.workitem_id, row.name, row.media_type, StoredBytes(row.pack_id, row.offset, row.size, row.sha256))
                 for row in connection.execute(query)
             ]
-
-    def reviews(self, scope: Scope, workitem_id: str) -> list[Review]:
-        """Verdicts on a workitem, oldest first."""
-        query = (
-            select(reviews)
-            .join(workitems, workitems.c.id == reviews.c.workitem_id)
-            .where(reviews.c.workitem_id == workitem_id, in_scope(scope, workitems.c.project_id))
-            .order_by(reviews.c.key)
-        )
-        with self.database.reading() as connection:
-            return [Review(row.verdict, row.reason, row.who, row.at, row.ratings) for row in connection.execute(query)]
 
     def receipts(self, scope: Scope, workitem_id: str) -> dict[str, Mapping[str, Any]]:
         """Destination -> receipt of what was delivered already."""
