@@ -20,7 +20,7 @@ from hilum.runtime.assembling import Application, scope_of_environment_token
 REMEMBERED_SECONDS = 5.0
 _MOST_REMEMBERED = 1024
 _MOST_AT_ONCE = 2  # an argon2id check takes 64 MiB
-_MOST_WAITING = 8  # they wait in threads that all who come share: passwords may have so many of the 16
+_MOST_WAITING = 8  # they wait in threads that all who come share: passwords may have so many of the 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,11 @@ class Lane:
         self._inside -= 1
 
 
-READING = Lane("reading", 24, 256)
-CHANGING = Lane("changing", 24, 256)
-PAGES = Lane("pages", 8, 64)
-SIGNING_IN = Lane("signing-in", 16, 256)
+# Together fewer threads than the ledger has connections (stores/database.py).
+READING = Lane("reading", 12, 256)
+CHANGING = Lane("changing", 8, 256)
+PAGES = Lane("pages", 4, 64)
+SIGNING_IN = Lane("signing-in", 12, 256)
 WATCHING = Lane("watching", 2, 16)
 
 
