@@ -103,7 +103,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     )
 
 
-def open_pool(app: Application, kind: str) -> PackPool:
+def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:
     """A pool of open packs of this process; `received` packs are indexed by intake, the others by workitem."""
     settings = app.settings
     settings.packs.mkdir(parents=True, exist_ok=True)
@@ -113,6 +113,7 @@ def open_pool(app: Application, kind: str) -> PackPool:
         index=app.intakes.index if kind == "received" else app.pack_index.index_made,
         on_opened=partial(app.pack_index.open_pack, kind),
         on_sealed=app.pack_index.seal_pack,
+        indexes_behind=indexes_behind,
         pack_bytes=settings.pack_bytes,
         idle_seconds=settings.pack_idle_seconds,
         free_bytes_watermark=settings.free_disk_bytes,
