@@ -398,6 +398,18 @@ def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, count
     assert set(after) - set(before) == {f"ward-7/foldered-{workitem.id}-2/{name}" for name in ("renamed.txt", "manifest.json")}
 
 
+def test_what_was_delivered_goes_with_the_study(line):
+    line.save_template("foldered", active=False, destinations=[{"destination": "folder", "settings": {"path": "ward"}}])
+    study = line.study(line.send(series_of([1, 2]), report_type="foldered"))
+    assert read_folder(line.settings.delivered_folder)
+    line.app.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    for pool in (line.received, line.worker._tools.deidentified_pool, line.worker._tools.results_pool):
+        pool.seal(line.app.pack_index.pack_ids())
+    line.app.eraser.erase_all()
+    assert line.app.eraser.is_erased(study.id)
+    assert read_folder(line.settings.delivered_folder) == {}
+
+
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):
     from hilum.destinations import folder
 
