@@ -32,6 +32,7 @@ from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
+from hilum.stores.pictures import Pictures
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
@@ -53,6 +54,7 @@ class Application:
     database: Database
     access: Access
     peers: Peers
+    pictures: Pictures
     commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
@@ -85,6 +87,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         database=database,
         access=Access(database, clock),
         peers=Peers(database, clock),
+        pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
