@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
+from hilum.model.assigning import Choice
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
 from hilum.model.lifecycle import Stage
@@ -30,12 +31,13 @@ from hilum.stores.following import Cursor
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
+from hilum.stores.pictures import Pictures
 from hilum.stores.registering import Registrar
 from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
+STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -111,17 +113,22 @@ CALLS = {
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),
     "Catalogue.series_statuses": lambda site, scope, held: _unknown(site.catalogue.series_statuses(scope, [held["series"]])),
     "Catalogue.list_reviews": lambda site, scope, held: site.catalogue.list_reviews(scope, Page()),
+    "Pictures.find": lambda site, scope, held: Pictures(site.database, site.clock).find(scope, held["series"].id),
     "Catalogue.findings": lambda site, scope, held: site.catalogue.findings(scope, held["study"]),
     "Catalogue.verdicts": lambda site, scope, held: site.catalogue.verdicts(scope, held["study"]),
     "Catalogue.conflicts": lambda site, scope, held: site.catalogue.conflicts(scope, held["study"].id),
     "Catalogue.set_aside_of_intake": lambda site, scope, held: site.catalogue.set_aside_of_intake(scope, held["intake"].id),
     "Catalogue.list_set_aside": lambda site, scope, held: site.catalogue.list_set_aside(scope, Page()),
     "Catalogue.find_set_aside": lambda site, scope, held: site.catalogue.find_set_aside(scope, held["set_aside"].key),
+    "Catalogue.recent_series": lambda site, scope, held: [
+        one for one in site.catalogue.recent_series(scope, held["study"].created_at, ["Modality"]) if one
+    ],
     "Catalogue.find_workitem": lambda site, scope, held: site.catalogue.find_workitem(scope, held["workitem"].id),
     "Catalogue.list_workitems": lambda site, scope, held: site.catalogue.list_workitems(scope, study_id=held["study"].id),
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
@@ -131,13 +138,17 @@ CALLS = {
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
     "Decisions.cancel": lambda site, scope, held: site.decisions.cancel(scope, held["workitem"].id),
     "Decisions.review": lambda site, scope, held: site.decisions.review(scope, held["workitem"].id, Verdict("accept")),
-    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, [held["series"].id], "t"),
+    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, Choice("t", {held["series"].id: ""})),
     "Eraser.delete_study": lambda site, scope, held: site.eraser.delete_study(scope, held["study"].id, "Because."),
     "Eraser.delete_set_aside": lambda site, scope, held: site.eraser.delete_set_aside(scope, held["set_aside"].key),
     "Eraser.tombstones": lambda site, scope, held: site.eraser.tombstones(scope),
     "Intakes.start": lambda site, scope, held: site.intakes.start(scope, NewIntake("ward", "uploads")),
     "Intakes.check_sender": lambda site, scope, held: site.intakes.check_sender(scope, "ward"),
     "Intakes.discard": lambda site, scope, held: site.intakes.discard(scope, held["intake"].id),
+    "Intakes.start_archive": lambda site, scope, held: site.intakes.start_archive(
+        scope, NewIntake("ward", "uploads"), "an id", SentFile("a.zip", 1, b"a"), 0
+    ),
+    "Intakes.seal_archive": lambda site, scope, held: site.intakes.seal_archive(scope, held["intake"].id),
     "Intakes.find": lambda site, scope, held: site.intakes.find(scope, held["intake"].id),
     "Intakes.complete": lambda site, scope, held: site.intakes.complete(scope, held["intake"].id),
     "Intakes.abandoned_until": lambda site, scope, held: site.intakes.abandoned_until(scope, held["intake"].id),
@@ -217,6 +228,7 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.deidentified"](site, ward, held)
     assert CALLS["Catalogue.receipts"](site, ward, held)
     assert CALLS["Catalogue.reviews"](site, ward, held)
+    assert CALLS["Pictures.find"](site, ward, held)
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,13 @@ class Deliveries:
 
     Args:
         senders: the ledger.
+        settle_index: returns when all that was acknowledged is indexed.
         ticks: seconds, monotonic.
     """
 
-    def __init__(self, senders: Senders, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, senders: Senders, settle_index: Callable[[], None], ticks: Callable[[], float] = time.monotonic) -> None:
         self._senders = senders
+        self._settle_index = settle_index
         self._ticks = ticks
         self._joining = threading.Lock()  # held while the ledger is asked, so that two objects of a sender make one intake
         self._lock = threading.Lock()  # never held for long
@@ -92,8 +94,12 @@ class Deliveries:
     def settle(self) -> None:
         """Tell the ledger of the associations that ended; blocks. What a worker has just claimed is to be told again."""
         with self._lock:
-            ended, self._ended = self._ended, set()
-            interrupted, self._interrupted = self._interrupted, set()
+            ended, interrupted = set(self._ended), set(self._interrupted)
+        # What they brought must be found by whoever imports it now.
+        self._settle_index()
+        with self._lock:
+            self._ended -= ended
+            self._interrupted -= interrupted
             now = self._ticks()
             self._known = {sender: known for sender, known in self._known.items() if now - known[1] <= sender.quiet_seconds}
         for intake_id in interrupted:

@@ -106,7 +106,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     )
 
 
-def open_pool(app: Application, kind: str) -> PackPool:
+def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:
     """A pool of open packs of this process; `received` packs are indexed by intake, the others by workitem."""
     settings = app.settings
     settings.packs.mkdir(parents=True, exist_ok=True)
@@ -116,6 +116,7 @@ def open_pool(app: Application, kind: str) -> PackPool:
         index=app.intakes.index if kind == "received" else app.pack_index.index_made,
         on_opened=partial(app.pack_index.open_pack, kind),
         on_sealed=app.pack_index.seal_pack,
+        indexes_behind=indexes_behind,
         pack_bytes=settings.pack_bytes,
         idle_seconds=settings.pack_idle_seconds,
         free_bytes_watermark=settings.free_disk_bytes,
@@ -143,6 +144,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
+    from hilum.runtime.decoding import ChildDecoder
 
     processor_host = ProcessorHost(GuardedChildren())
     destination_host = DestinationHost(app.settings.delivered_folder)
@@ -162,6 +164,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
+        decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
         sampling_key=read_sampling_key(app.settings.data),
