@@ -101,7 +101,7 @@ def decode_all(source: "Path | str | Dataset", *, max_pixels: int = MAX_PIXELS, 
     Raises:
         PixelError: as `frame`. NoDecoderError: nothing here reads the encoding.
     """
-    with _sentences("read"), _opened(source, max_bytes) as image:
+    with sentences("read"), _opened(source, max_bytes) as image:
         file = None if isinstance(image.value, bytes) else image.value
         start = 0 if file is None else file.tell()
         frames = _number_of_frames(image.dataset)
