@@ -70,6 +70,14 @@ def test_a_person_lets_a_held_study_go_on_as_it_is(line, result_of):
     assert (workitem.item.status, result_of(workitem)) == (Status.FINISHED, "all=6")
 
 
+def test_results_are_told_who_let_their_findings_go(line, counting):
+    study = line.study(line.send(series_of([1, 2, 3, 5, 6, 7]), report_type="count"))
+    line.app.decisions.retry(SYSTEM, line.workitems(study)[0].id, "It is good enough.")
+    line.run()
+    (order,) = counting.orders
+    assert [one for one in order.findings if one.endswith("Let go by hilum: It is good enough.")]
+
+
 def test_a_real_study_without_its_flair_is_held_and_told_which_series_came_near(line, shared_data):
     files = {name: body for name, body in read_folder(shared_data / "ms_dicom" / "patient01").items() if name.startswith("t1")}
     study = line.study(line.send(files, report_type="brain_ms"))

@@ -23,6 +23,7 @@ from hilum.runtime.stepping import Stop, Worker
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -52,6 +53,7 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    credentials: Credentials
     peers: Peers
     commitments: Commitments
     ledger: Ledger
@@ -84,6 +86,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         settings=settings,
         database=database,
         access=Access(database, clock),
+        credentials=Credentials(database),
         peers=Peers(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
