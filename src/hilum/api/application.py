@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hilum import __version__
 from hilum.api import (
     artifacts,
+    attributes,
     credentials,
     events,
     health,
@@ -57,6 +58,7 @@ NOUNS = (
     studies,
     series,
     templates,
+    attributes,
     workitems,
     reviews,
     artifacts,
