@@ -4,10 +4,11 @@ import json
 from datetime import timedelta
 
 import pytest
+from counting import Counting
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
-from hilum.processors import NotYet, ProcessingFailedError, Unusable
+from hilum.processors import Artifacts, NotYet, ProcessingFailedError, ProducedFile, Unusable
 from images import image, read_folder, series_of
 
 
@@ -240,6 +241,40 @@ def test_a_processor_elsewhere_is_asked_again_with_its_ticket_and_not_ordered_tw
     (workitem,) = line.workitems(study)
     assert (len(counting.orders), [ticket.reference for ticket in counting.tickets]) == (1, [{"order": 1}, {"order": 1}])
     assert (workitem.item.status, workitem.ticket) == (Status.HELD, {})
+
+
+class Remote(Counting):
+    """Works elsewhere, and needs some time."""
+
+    kind = "remote"
+
+
+def test_the_steps_before_one_that_is_deferred_run_once(line, counting, tmp_path):
+    remote, until = Remote(), line.clock() + timedelta(minutes=5)
+    line.worker._tools.processors["remote"] = remote
+    line.save_template("two_steps", active=False, processing=[{"processor": "counting"}, {"processor": "remote"}])
+    far = tmp_path / "far.txt"
+    far.write_text("done elsewhere")
+    remote.answers = [
+        NotYet(until, "It waits in a queue."),
+        NotYet(until, "It waits still."),
+        Artifacts((ProducedFile(far, "far.txt", "text/plain"),), {"tool": "remote"}),
+    ]
+    study = line.study(line.send(series_of([1, 2]), report_type="two_steps"))
+    for _ in range(2):
+        (workitem,) = line.workitems(study)
+        assert _place(workitem.item) == (Stage.PROCESSING, Status.DEFERRED)
+        assert line.app.catalogue.artifacts(SYSTEM, workitem.id) == []
+        line.app.pack_index.reclaim_replaced()
+        line.clock.now = until
+        line.app.ledger.wake_due(SYSTEM)
+        line.run()
+    (workitem,) = line.workitems(study)
+    assert (len(counting.orders), len(remote.orders)) == (1, 1)
+    results = {one.name: b"".join(line.app.vault.stream(one.stored)) for one in line.app.catalogue.artifacts(SYSTEM, workitem.id)}
+    assert results == {"count.txt": b"all=2", "far.txt": b"done elsewhere"}
+    assert [step["tool"] for step in workitem.provenance["processing"]] == ["counting", "remote"]
+    assert workitem.ticket == {}
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "/etc/passwd", "a/b", "manifest.json", "", ".hidden", "line\nbreak", "n" * 300])

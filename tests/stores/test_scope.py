@@ -126,6 +126,7 @@ CALLS = {
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
@@ -142,6 +143,10 @@ CALLS = {
     "Intakes.start": lambda site, scope, held: site.intakes.start(scope, NewIntake("ward", "uploads")),
     "Intakes.check_sender": lambda site, scope, held: site.intakes.check_sender(scope, "ward"),
     "Intakes.discard": lambda site, scope, held: site.intakes.discard(scope, held["intake"].id),
+    "Intakes.start_archive": lambda site, scope, held: site.intakes.start_archive(
+        scope, NewIntake("ward", "uploads"), "an id", SentFile("a.zip", 1, b"a"), 0
+    ),
+    "Intakes.seal_archive": lambda site, scope, held: site.intakes.seal_archive(scope, held["intake"].id),
     "Intakes.find": lambda site, scope, held: site.intakes.find(scope, held["intake"].id),
     "Intakes.complete": lambda site, scope, held: site.intakes.complete(scope, held["intake"].id),
     "Intakes.abandoned_until": lambda site, scope, held: site.intakes.abandoned_until(scope, held["intake"].id),

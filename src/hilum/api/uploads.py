@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, cast
 
-import anyio.to_thread
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Reader, Sender
 from hilum.api.deliveries import Deliveries
+from hilum.api.lanes import CHANGING, READING
 from hilum.api.paging import Cursor, Listed, decode_cursor, listed
 from hilum.api.progress import UploadShape, shape_upload
 from hilum.api.routing import make_router
@@ -83,7 +83,7 @@ async def offer_files(call: Sender, request: Request, upload_id: str, offer: Off
     for file in offer.files:
         check_name(file.name, call.app.settings.file_name_bytes)
     files = [SentFile(file.name, file.size, bytes.fromhex(file.sha256)) for file in offer.files]
-    wanted = await anyio.to_thread.run_sync(call.app.intakes.offer, call.scope, upload_id, files)
+    wanted = await CHANGING.run(call.app.intakes.offer, call.scope, upload_id, files)
     _deliveries(request).forget(upload_id)
     return Wanted(wanted=wanted)
 
@@ -92,10 +92,10 @@ async def offer_files(call: Sender, request: Request, upload_id: str, offer: Off
 async def complete_upload(call: Sender, request: Request, upload_id: str, completion: Completion | None = None) -> UploadShape:
     """Seal: no file comes any more, importing begins. 409 with the missing count when `expected_files` differs."""
     expected = completion.expected_files if completion is not None else None
-    await anyio.to_thread.run_sync(call.app.intakes.find, call.scope, upload_id)
+    await READING.run(call.app.intakes.find, call.scope, upload_id)
     async with _deliveries(request).sealing(upload_id):
-        await anyio.to_thread.run_sync(call.app.intakes.complete, call.scope, upload_id, expected)
-    return await anyio.to_thread.run_sync(shape_upload, call.app, call.scope, upload_id)
+        await CHANGING.run(call.app.intakes.complete, call.scope, upload_id, expected)
+    return await READING.run(shape_upload, call.app, call.scope, upload_id)
 
 
 def _deliveries(request: Request) -> Deliveries:

@@ -25,6 +25,24 @@ from hilum.dicom.part10 import UNDEFINED_LENGTH, Recognition
 PIXEL_REPRESENTATION = 0x00280103
 
 
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An element that is no sequence, wherever it stands.
+
+    Args:
+        path: the keywords of the sequences around it and its own, joined by dots; `GGGGEEEE` where PS3.6 has no keyword.
+        vr: settled where PS3.6 leaves a choice.
+        content: its bytes; None where they were left out, being bulk.
+        character_set: Specific Character Set in force (PS3.3 C.12.1.1.2), "" for none.
+    """
+
+    path: str
+    tag: int
+    vr: str
+    content: bytes | None
+    character_set: str
+
+
 @dataclass(slots=True)
 class Header:
     """The scanned header of one object.
@@ -107,6 +125,14 @@ class Header:
         """
         return _json_of(self.item, "", 0, self.big_endian)
 
+    def leaves_of(self, tag: int) -> Iterator[Leaf]:
+        """The element of this tag, or, if it is a sequence, every element below it that is none."""
+        return _leaves({tag: self.item[tag]}, "", _character_set_of(self.item, ""), _signed(self.item, 0))
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Every element that is no sequence, in the order of tags, those within sequences too."""
+        return _leaves(self.item, "", "", 0)
+
     def _decode(self, element: Element) -> tuple[Value, ...]:
         """The values of an element of the data set itself."""
         vr, _, content = element
@@ -166,6 +192,19 @@ def _signed(item: Item, inherited: int) -> int:
     if element is None or not isinstance(element[2], bytes) or len(element[2]) != 2:
         return inherited
     return int(any(element[2]))
+
+
+def _leaves(item: Item, prefix: str, character_set: str, signed: int) -> Iterator[Leaf]:
+    """Sequences are no deeper than the scan's limit, so that the recursion is safe."""
+    character_set, signed = _character_set_of(item, character_set), _signed(item, signed)
+    for tag in sorted(item):
+        vr, _, content = item[tag]
+        path = prefix + (keyword_of(tag) or f"{tag:08X}")
+        if isinstance(content, list):
+            for below in content:
+                yield from _leaves(below, f"{path}.", character_set, signed)
+        else:
+            yield Leaf(path, tag, _settle_vr(vr, signed), content, character_set)
 
 
 def _settle_vr(vr: str, signed: int) -> str:

@@ -38,6 +38,10 @@ class PixelError(ValueError):
         return str(self.args[0])
 
 
+class NoDecoderError(PixelError):
+    """Nothing here reads the image's encoding: that says nothing about the image."""
+
+
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _EXPLICIT = b"1.2.840.10008.1.2.1\0\0\0"
 
@@ -89,6 +93,23 @@ def frame(source: "Path | str | Dataset", index: int = 0, *, max_pixels: int = M
     """
     with _sentences("read"), _opened(source, max_bytes) as image:
         return _decoded(image, index, max_pixels, max_bytes)
+
+
+def decode_all(source: "Path | str | Dataset", *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> int:
+    """Decode every frame, one after the other, and keep none; returns how many there are.
+
+    Raises:
+        PixelError: as `frame`. NoDecoderError: nothing here reads the encoding.
+    """
+    with _sentences("read"), _opened(source, max_bytes) as image:
+        file = None if isinstance(image.value, bytes) else image.value
+        start = 0 if file is None else file.tell()
+        frames = _number_of_frames(image.dataset)
+        for index in range(frames):
+            if file is not None:
+                file.seek(start)
+            _decoded(image, index, max_pixels, max_bytes)
+        return frames
 
 
 def window(array: "Pixels", dataset: "Dataset", index: int = 0) -> "Bytes8":
@@ -255,7 +276,7 @@ def _decoded(image: _Image, index: int, max_pixels: int, max_bytes: int) -> "Pix
     _check_size(image.dataset, max_pixels, max_bytes)
     syntax = _transfer_syntax(image.dataset)
     if syntax.is_private or not syntax.is_transfer_syntax:
-        raise PixelError("The transfer syntax is private or unknown.")
+        raise NoDecoderError("The transfer syntax is private or unknown.")
     decode = _compressed if syntax.is_encapsulated else _native
     return decode(image, syntax, index, frames, max_pixels, max_bytes)
 
@@ -291,7 +312,7 @@ def _compressed(image: _Image, syntax: Any, index: int, frames: int, max_pixels:
     decoder = get_decoder(syntax) if syntax in _DECODERS else None
     chosen = [name for name in _DECODERS.get(syntax, ()) if decoder and name in decoder.available_plugins]
     if decoder is None or not chosen:
-        raise PixelError(f"No decoder is installed for {syntax.name}.")
+        raise NoDecoderError(f"No decoder is installed for {syntax.name}.")
     options = _options(image, syntax, 1)
     codes = get_frame(image.value, index, number_of_frames=frames, extended_offsets=options.pop("extended_offsets", None))
     if len(codes) > max_bytes:

@@ -57,6 +57,7 @@ class Catalogue(Protocol):
 
     def find_study(self, scope: Scope, study: str) -> Study: ...
     def requests(self, scope: Scope, study_id: str) -> list[Request]: ...
+    def made(self, scope: Scope, workitem_id: str, digests: Collection[bytes]) -> Mapping[bytes, StoredBytes]: ...
     def quiet_seconds(self, scope: Scope, project: str) -> float: ...
     def list_series(self, scope: Scope, study_id: str = "", *, varying: Collection[str] = ()) -> list[Series]: ...
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]: ...
@@ -119,6 +120,7 @@ class Tools:
         private_vrs: path -> VR of private attributes that no dictionary knows.
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
+        decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
         sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
         check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
@@ -141,6 +143,7 @@ class Tools:
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]
     limits: Any
+    decoder: Callable[["Tools"], Any]
     several_run_all: bool
     scratch: Path
     sampling_key: bytes

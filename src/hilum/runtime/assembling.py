@@ -144,6 +144,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
+    from hilum.runtime.decoding import ChildDecoder
 
     processor_host = ProcessorHost(GuardedChildren())
     destination_host = DestinationHost(app.settings.delivered_folder)
@@ -164,6 +165,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
+        decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
         sampling_key=read_sampling_key(app.settings.data),

@@ -11,12 +11,13 @@ from typing import Any
 
 from hilum.dicom.headers import Header
 from hilum.dicom.part10 import UnreadableError, recognise
-from hilum.dicom.scanner import Source, Wanted, scan, scan_all
+from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StoredBytes, StudiesTouched
 from hilum.model.ports import Tools, Vault
+from hilum.model.reading import source_of
 from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
 _LOG = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class _Reader:
     def read_header(self, one: ScannedInstance) -> Mapping[str, Any]:
         """The whole header without bulk values; empty where only that of what is needed can be read."""
         try:
-            return scan_all(self._source(one.member.stored)).as_json()
+            return scan_all(source_of(self._vault, one.member.stored)).as_json()
         except (HilumError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - as above: what is needed of it was read
@@ -136,7 +137,7 @@ class _Reader:
         return all(this.read_at(at, COMPARED) == other.read_at(at, COMPARED) for at in range(0, this.length, COMPARED))
 
     def _data_set(self, stored: StoredBytes) -> _DataSet | None:
-        source = self._source(stored)
+        source = source_of(self._vault, stored)
         found = recognise(source.read_at(0, min(stored.size, 1 << 16)))
         if found is None:
             return None
@@ -146,7 +147,7 @@ class _Reader:
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:
             return _Trouble(EMPTY)
-        source = self._source(member.stored)
+        source = source_of(self._vault, member.stored)
         recognition = recognise(source.read_at(0, min(member.stored.size, 1 << 16)))
         if recognition is None:
             return _Trouble(NOT_DICOM)
@@ -169,17 +170,6 @@ class _Reader:
             transfer_syntax_uid=recognition.transfer_syntax_uid,
             attributes=attributes_of(header, self._keywords, self._private_vrs),
         )
-
-    def _source(self, stored: StoredBytes) -> Source:
-        first = self._vault.read_at(stored.pack_id, stored.offset, min(stored.size, 1 << 16))
-
-        def read_at(offset: int, size: int) -> bytes:
-            if offset + size <= len(first):
-                return first[offset : offset + size]
-            within = max(0, min(size, stored.size - offset))
-            return self._vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
-
-        return Source(read_at, stored.size)
 
 
 def _missing_pixels(header: Header) -> str:

@@ -233,9 +233,9 @@ def _record_deidentified(context: Context, change: Deidentified) -> None:
     ]
     if rows:
         connection.execute(insert(derivatives), rows)
-    connection.execute(
-        update(workitems).where(workitems.c.id == change.workitem_id).values(provenance={"deidentification": dict(change.record)})
-    )
+    # What is under way elsewhere, and what earlier steps made, has other inputs: it is begun anew.
+    begun_anew = {"ticket": {}, "provenance": {"deidentification": dict(change.record)}}
+    connection.execute(update(workitems).where(workitems.c.id == change.workitem_id).values(begun_anew))
 
 
 def _record_ticket(context: Context, change: TicketTaken) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
@@ -37,7 +37,7 @@ class PageRoute(Route):
     right = Right.READ
 
 
-def routes(app: Application, scope_of: ScopeOf) -> list[BaseRoute]:
+def routes(app: Application, scope_of: ScopeOf) -> list[PageRoute]:
     """The pages, to be mounted at the root beside the API."""
     return [
         PageRoute("/", _page(_to_studies, app, scope_of), name="home page"),
