@@ -33,6 +33,7 @@ from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
+from hilum.stores.pictures import Pictures
 from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
@@ -56,6 +57,7 @@ class Application:
     access: Access
     credentials: Credentials
     peers: Peers
+    pictures: Pictures
     commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
@@ -90,6 +92,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         access=Access(database, clock),
         credentials=Credentials(database),
         peers=Peers(database, clock),
+        pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),

@@ -18,6 +18,7 @@ from hilum.stores.schema.holding import (
     study_datasets,
 )
 from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
+from hilum.stores.schema.pictures import pictures
 from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
 
@@ -40,6 +41,7 @@ __all__ = [
     "packs",
     "patients",
     "peers",
+    "pictures",
     "private_tags",
     "projects",
     "receipts",
