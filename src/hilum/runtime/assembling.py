@@ -34,6 +34,7 @@ from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
 from hilum.stores.pictures import Pictures
+from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
@@ -63,6 +64,7 @@ class Application:
     intakes: Intakes
     registrar: Registrar
     templates: TemplateShelf
+    private_tags: PrivateTags
     decisions: Decisions
     replies: Replies
     pack_index: PackIndex
@@ -97,6 +99,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         intakes=intakes,
         registrar=Registrar(database, clock),
         templates=TemplateShelf(database, clock),
+        private_tags=PrivateTags(database, clock),
         decisions=Decisions(database, clock, wake),
         replies=Replies(database, clock),
         pack_index=pack_index,
@@ -167,6 +170,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         registrar=app.registrar,
         catalogue=app.catalogue,
         templates=app.templates,
+        private_vrs=lambda: app.private_tags.vrs(SYSTEM),
         history=app.ledger,
         vault=app.vault,
         deidentified_pool=deidentified,

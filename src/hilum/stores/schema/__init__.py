@@ -5,7 +5,7 @@ Items (intake, study, workitem) keep their state in one table, `items`; every mo
 
 from hilum.stores.schema.callers import grants, projects, replies, tokens, users
 from hilum.stores.schema.columns import metadata
-from hilum.stores.schema.deciding import findings, matches, templates
+from hilum.stores.schema.deciding import findings, matches, private_tags, templates
 from hilum.stores.schema.erasing import tombstones
 from hilum.stores.schema.holding import (
     instances,
@@ -42,6 +42,7 @@ __all__ = [
     "patients",
     "peers",
     "pictures",
+    "private_tags",
     "projects",
     "receipts",
     "replies",
