@@ -58,8 +58,15 @@ def held(site, uploading, shared_data: Path) -> dict[str, str]:
         "artifact_id": client.get(f"/workitems/{done['id']}/artifacts").json()["items"][0]["id"],
         "item_id": study,
         "token_id": client.post("/tokens", json={"name": "any", "role": "viewer", "project": project}).json()["id"],
+        "user_id": add_user(client, project),
         "set_aside_id": str(aside[0]["id"]),
     }
+
+
+def add_user(client: httpx.Client, project: str) -> str:
+    """A person of a project; answers with the id."""
+    body = {"name": f"any of {project}", "role": "viewer", "project": project, "password": "correct horse battery"}
+    return client.post("/users", json=body).json()["id"]
 
 
 def is_page(path: str) -> bool:

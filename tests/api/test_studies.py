@@ -153,7 +153,7 @@ def test_results_are_downloaded_bit_equal_and_never_shown(site, study):
         reply = client.get(f"/artifacts/{artifact['id']}/content")
         assert hashlib.sha256(reply.content).hexdigest() == artifact["sha256"]
         assert int(reply.headers["content-length"]) == artifact["size"]
-        assert reply.headers["content-disposition"] == f"attachment; filename*=UTF-8''{artifact['name']}"
+        assert reply.headers["content-disposition"] == f"attachment; filename=\"{artifact['name']}\"; filename*=UTF-8''{artifact['name']}"
         assert reply.headers["x-content-type-options"] == "nosniff"
         again = client.get(f"/artifacts/{artifact['id']}/content", headers={"if-none-match": reply.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")

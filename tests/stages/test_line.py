@@ -70,6 +70,14 @@ def test_a_person_lets_a_held_study_go_on_as_it_is(line, result_of):
     assert (workitem.item.status, result_of(workitem)) == (Status.FINISHED, "all=6")
 
 
+def test_results_are_told_who_let_their_findings_go(line, counting):
+    study = line.study(line.send(series_of([1, 2, 3, 5, 6, 7]), report_type="count"))
+    line.app.decisions.retry(SYSTEM, line.workitems(study)[0].id, "It is good enough.")
+    line.run()
+    (order,) = counting.orders
+    assert [one for one in order.findings if one.endswith("Let go by hilum: It is good enough.")]
+
+
 def test_a_real_study_without_its_flair_is_held_and_told_which_series_came_near(line, shared_data):
     files = {name: body for name, body in read_folder(shared_data / "ms_dicom" / "patient01").items() if name.startswith("t1")}
     study = line.study(line.send(files, report_type="brain_ms"))
@@ -388,6 +396,18 @@ def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, count
     after = _delivered(to_folder)
     assert before.items() <= after.items()
     assert set(after) - set(before) == {f"ward-7/foldered-{workitem.id}-2/{name}" for name in ("renamed.txt", "manifest.json")}
+
+
+def test_what_was_delivered_goes_with_the_study(line):
+    line.save_template("foldered", active=False, destinations=[{"destination": "folder", "settings": {"path": "ward"}}])
+    study = line.study(line.send(series_of([1, 2]), report_type="foldered"))
+    assert read_folder(line.settings.delivered_folder)
+    line.app.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    for pool in (line.received, line.worker._tools.deidentified_pool, line.worker._tools.results_pool):
+        pool.seal(line.app.pack_index.pack_ids())
+    line.app.eraser.erase_all()
+    assert line.app.eraser.is_erased(study.id)
+    assert read_folder(line.settings.delivered_folder) == {}
 
 
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):

@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
@@ -25,6 +25,7 @@ from hilum.model.outcomes import (
 )
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
+from hilum.stores.credentials import Credentials
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.following import Cursor
@@ -36,7 +37,7 @@ from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
+STORES = (Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -101,6 +102,9 @@ CALLS = {
     "Access.keep_token": lambda site, scope, held: site.access.keep_token(scope, "mine", "secret", [_grant("ward")]),
     "Access.revoke_token": lambda site, scope, held: site.access.revoke_token(scope, held["token"].id),
     "Access.add_user": lambda site, scope, held: site.access.add_user(scope, "me", "twelve characters", [_grant("ward")]),
+    "Credentials.tokens": lambda site, scope, held: site.credentials.tokens(scope),
+    "Credentials.users": lambda site, scope, held: site.credentials.users(scope),
+    "Credentials.remove_user": lambda site, scope, held: site.credentials.remove_user(scope, "somebody of the ward"),
     "Catalogue.find_study": lambda site, scope, held: site.catalogue.find_study(scope, held["study"].id),
     "Catalogue.list_studies": lambda site, scope, held: site.catalogue.list_studies(scope, StudyFilter(project="ward"), Page()),
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
@@ -131,6 +135,9 @@ CALLS = {
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
     "Catalogue.receipts": lambda site, scope, held: site.catalogue.receipts(scope, held["workitem"].id),
+    "Catalogue.waiting": lambda site, scope, held: site.catalogue.waiting(scope, "ward"),
+    "Catalogue.count_waiting": lambda site, scope, held: site.catalogue.count_waiting(scope, "ward"),
+    "Catalogue.refused_uploads": lambda site, scope, held: site.catalogue.refused_uploads(scope, datetime(2000, 1, 1, tzinfo=UTC)),
     "Catalogue.standing": lambda site, scope, held: site.catalogue.standing(scope),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),

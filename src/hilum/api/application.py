@@ -29,6 +29,7 @@ from hilum.api import (
     studies,
     templates,
     uploads,
+    waiting,
     workitems,
 )
 from hilum.api.batches import AT_ONCE, Batches
@@ -66,6 +67,7 @@ NOUNS = (
     events,
     health,
     metrics,
+    waiting,
 )
 JSON_IN_MEMORY = 64 << 20  # bytes of all bodies of changes together
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once

@@ -1,7 +1,7 @@
 """The only place that knows which adapter is which: settings in, a whole `Application` out."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from hilum.runtime.stepping import Stop, Worker
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -52,6 +53,7 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    credentials: Credentials
     peers: Peers
     commitments: Commitments
     ledger: Ledger
@@ -84,6 +86,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         settings=settings,
         database=database,
         access=Access(database, clock),
+        credentials=Credentials(database),
         peers=Peers(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
@@ -96,11 +99,20 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         pack_index=pack_index,
         rebuilder=Rebuilder(database, clock, intakes, pack_index),
         filler=Filler(database),
-        eraser=Eraser(database, clock, settings.packs),
+        eraser=Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings)),
         vault=PackReader(settings.packs),
         clock=clock,
         wake=wake,
     )
+
+
+def _withdraw(settings: Settings, kind: str, receipt: Mapping[str, Any]) -> None:
+    """Take back a delivery where its destination can: what left this machine cannot be called back."""
+    from hilum.destinations import Host
+
+    member = find_classes("hilum.destinations").get(kind)
+    if member is not None and hasattr(member, "withdraw"):
+        member(Host(settings.delivered_folder)).withdraw(receipt)
 
 
 def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.model.errors import InvalidError
+from hilum.model.letting_go import report_findings
 from hilum.model.lifecycle import Item
 from hilum.model.members import MemberNote
 from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, Outcome, StoredBytes, TicketTaken
@@ -183,7 +184,7 @@ def _order(
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
         limits=tools.limits,
-        findings=tuple(finding.sentence for finding in findings if finding.template in ("", template.name)),
+        findings=report_findings(findings, template, tools.history.history(tools.scope, [workitem.id])),
     )
 
 

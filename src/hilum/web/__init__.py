@@ -65,7 +65,8 @@ def _page(page: Page, app: Application, scope_of: ScopeOf) -> Callable[[Request]
 
 def _trouble(error: HilumError) -> Response:
     status = STATUS_OF_KIND.get(error.kind, 500)
-    response = render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")
     if status == 401:
+        response = render("sign_in.html", status)
         response.headers.update(CHALLENGE)
-    return response
+        return response
+    return render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")
