@@ -116,7 +116,8 @@ def test_counts_given_at_the_end_of_an_upload_are_checked(line):
 
 
 def test_every_proof_is_its_file_s_name():
-    assert list(find_members("hilum.proofs")) == [
+    kinds = list(find_members("hilum.proofs"))
+    assert kinds == [
         "association-ended",
         "expected-count",
         "quiet-time",

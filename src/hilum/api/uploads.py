@@ -30,7 +30,7 @@ class NewUpload(BaseModel):
     force_reprocessing: bool = False
     metadata: dict[str, Any] = Field(
         default_factory=dict,
-        description="kept with the upload as it is; `expected_counts` (UID of a study or series -> instances) are checked",
+        description="kept with the upload; its `expected_counts` are checked",
     )
 
 

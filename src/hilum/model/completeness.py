@@ -26,9 +26,7 @@ def expected_counts_of(metadata: Mapping[str, Any]) -> dict[str, int]:
     announced = metadata.get(EXPECTED_COUNTS)
     if not isinstance(announced, Mapping):
         return {}
-    return {
-        str(uid): number for uid, number in announced.items() if isinstance(number, int) and not isinstance(number, bool) and number >= 0
-    }
+    return {str(uid): number for uid, number in announced.items() if type(number) is int and number >= 0}
 
 
 def merged_counts(announced: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -120,7 +120,9 @@ class StudyQueries:
         query = select(projects.c.quiet_seconds, projects.c.accepts).where(projects.c.name == project, in_scope(scope, projects.c.id))
         with self.database.reading() as connection:
             row = connection.execute(query).first()
-        return GatheringPolicy(0) if row is None else GatheringPolicy(row.quiet_seconds, row.accepts.get("proofs"))
+        if row is None:
+            raise NotFoundError(f"There is no project {project!r}.", "Look at GET /projects.")
+        return GatheringPolicy(row.quiet_seconds, row.accepts.get("proofs"))
 
 
 def _has_ended(row: Row[Any]) -> bool:
