@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hilum import __version__
 from hilum.api import (
     artifacts,
+    attributes,
     credentials,
     events,
     health,
@@ -58,6 +59,7 @@ NOUNS = (
     studies,
     series,
     templates,
+    attributes,
     workitems,
     reviews,
     artifacts,

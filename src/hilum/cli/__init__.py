@@ -46,7 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
     "token": Entry("Make, list and revoke tokens for programs."),
     "user": Entry("Add, list and remove people."),
-    "template": Entry("List, show and save report types."),
+    "template": Entry("List, show, try and save report types."),
     "verify": Entry("Read every pack, compare every digest; --repair rebuilds the index."),
     "backup": Entry("A consistent copy of the ledger, while the server runs."),
     "doctor": Entry("What is in order on this machine and what is not, with the mend."),

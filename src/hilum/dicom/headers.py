@@ -106,11 +106,16 @@ class Header:
         """How many items the sequence at the path has; 0 if it is missing."""
         return sum(len(element[2]) for element, *_ in self._elements(path) if element is not None and isinstance(element[2], list))
 
-    def size(self, path: str) -> int:
-        """How many items of a sequence, or else bytes, stand at the path; 0 if nothing is there, or it is empty."""
-        found = [element for element, *_ in self._elements(path) if element is not None]
-        # An undefined length is that of encapsulated pixels or items, and no number of bytes (PS3.5 7.5).
-        return sum(len(content) if content is not None else length for _, length, content in found)
+    def values_as(self, path: str, vr: str) -> tuple[Value, ...]:
+        """The values of the first element at the path, read as of another VR where it is of unknown form (UN, PS3.5 6.2.2)."""
+        for element, character_set, _ in self._elements(path):
+            if element is not None and element[0] == "UN" and isinstance(element[2], bytes):
+                return decode(vr, element[2], character_set, big_endian=self.big_endian)
+        return ()
+
+    def has_content(self, path: str) -> bool:
+        """Whether a sequence at the path has an item, or another element a byte."""
+        return any(element is not None and (element[2] if element[2] is not None else element[1]) for element, *_ in self._elements(path))
 
     def as_json(self) -> dict[str, Any]:
         """The header as PS3.18 F.2 has it, except that members are named by keyword where PS3.6 has one.

@@ -91,7 +91,7 @@ def frame(source: "Path | str | Dataset", index: int = 0, *, max_pixels: int = M
     Raises:
         PixelError: there is no such frame, it is beyond a limit, or its bytes cannot be decoded.
     """
-    with _sentences("read"), _opened(source, max_bytes) as image:
+    with sentences("read"), _opened(source, max_bytes) as image:
         return _decoded(image, index, max_pixels, max_bytes)
 
 
@@ -101,7 +101,7 @@ def decode_all(source: "Path | str | Dataset", *, max_pixels: int = MAX_PIXELS, 
     Raises:
         PixelError: as `frame`. NoDecoderError: nothing here reads the encoding.
     """
-    with _sentences("read"), _opened(source, max_bytes) as image:
+    with sentences("read"), _opened(source, max_bytes) as image:
         file = None if isinstance(image.value, bytes) else image.value
         start = 0 if file is None else file.tell()
         frames = _number_of_frames(image.dataset)
@@ -127,7 +127,7 @@ def window(array: "Pixels", dataset: "Dataset", index: int = 0) -> "Bytes8":
     Raises:
         PixelError: the header's tables cannot be applied.
     """
-    with _sentences("shown"):
+    with sentences("shown"):
         photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
         if photometric == "PALETTE COLOR":
             return _through_palette(array, dataset)
@@ -154,10 +154,10 @@ def thumbnail(
     Raises:
         PixelError: as `frame` and `window`.
     """
-    with _sentences("shown"), _opened(source, max_bytes) as image:
+    with sentences("shown"), _opened(source, max_bytes) as image:
         index = _number_of_frames(image.dataset) // 2 if index is None else index
         array = window(_decoded(image, index, max_pixels, max_bytes), image.dataset, index)
-        return _png(_fitted(array, _aspect(image.dataset, index), longest))
+        return as_png(fitted(array, aspect_of(image.dataset, index), longest))
 
 
 def montage(frames: "Sequence[Bytes8]", *, columns: int | None = None, tile: int = 150, max_tiles: int = 400) -> bytes:
@@ -178,17 +178,17 @@ def montage(frames: "Sequence[Bytes8]", *, columns: int | None = None, tile: int
     across = columns or math.ceil(math.sqrt(len(frames)))
     sheet = Image.new("RGB", (across * tile, math.ceil(len(frames) / across) * tile))
     for number, array in enumerate(frames):
-        picture = _fitted(array, 1.0, tile)
+        picture = fitted(array, 1.0, tile)
         down, right = divmod(number, across)
         sheet.paste(picture, (right * tile + (tile - picture.width) // 2, down * tile + (tile - picture.height) // 2))
-    return _png(sheet)
+    return as_png(sheet)
 
 
 # --- Opening ---------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _sentences(verb: str) -> Iterator[None]:
+def sentences(verb: str) -> Iterator[None]:
     try:
         yield
     except PixelError:
@@ -359,7 +359,7 @@ def _size_in_codes(codes: bytes) -> tuple[int, int]:
 # --- Making visible --------------------------------------------------------------------------------------------------
 
 
-def _macro(dataset: "Dataset", keyword: str, index: int) -> "Dataset | None":
+def functional_group(dataset: "Dataset", keyword: str, index: int) -> "Dataset | None":
     """PS3.3 C.7.6.16: a functional group macro's first item, of the frame or else shared by all."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
@@ -376,7 +376,7 @@ def _rescaled(array: "Pixels", dataset: "Dataset", index: int) -> "Pixels":
         from pydicom.pixels.processing import apply_modality_lut
 
         return apply_modality_lut(array, dataset).astype(np.float64)
-    macro = _macro(dataset, "PixelValueTransformationSequence", index) or dataset
+    macro = functional_group(dataset, "PixelValueTransformationSequence", index) or dataset
     slope, intercept = _first(macro.get("RescaleSlope")), _first(macro.get("RescaleIntercept"))
     values: Pixels = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
     np.multiply(values, 1.0 if slope is None else slope, out=values)
@@ -386,7 +386,7 @@ def _rescaled(array: "Pixels", dataset: "Dataset", index: int) -> "Pixels":
 
 
 def _windowed(values: "Pixels", stored: "Pixels", dataset: "Dataset", index: int) -> "Bytes8":
-    voi = _macro(dataset, "FrameVOILUTSequence", index) or dataset
+    voi = functional_group(dataset, "FrameVOILUTSequence", index) or dataset
     center, width = _first(voi.get("WindowCenter")), _first(voi.get("WindowWidth"))
     if center is not None and width is not None and width > 0:
         shown = _to_bytes(_voi(values, center, width, str(voi.get("VOILUTFunction") or "LINEAR")))
@@ -464,9 +464,9 @@ def _first(value: Any) -> float | None:
 # --- Pictures --------------------------------------------------------------------------------------------------------
 
 
-def _aspect(dataset: "Dataset", index: int) -> float:
+def aspect_of(dataset: "Dataset", index: int) -> float:
     """How much higher a pixel is than wide."""
-    measures = _macro(dataset, "PixelMeasuresSequence", index) or dataset
+    measures = functional_group(dataset, "PixelMeasuresSequence", index) or dataset
     for holder, keyword in (
         (measures, "PixelSpacing"),
         (dataset, "ImagerPixelSpacing"),
@@ -480,7 +480,7 @@ def _aspect(dataset: "Dataset", index: int) -> float:
     return 1.0
 
 
-def _fitted(array: "Bytes8", aspect: float, longest: int) -> Any:
+def fitted(array: "Bytes8", aspect: float, longest: int) -> Any:
     from PIL import Image
 
     height, width = array.shape[0] * aspect, float(array.shape[1])
@@ -489,7 +489,7 @@ def _fitted(array: "Bytes8", aspect: float, longest: int) -> Any:
     return Image.fromarray(array).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _png(picture: Any) -> bytes:
+def as_png(picture: Any) -> bytes:
     held = io.BytesIO()
     picture.save(held, "PNG")
     return held.getvalue()

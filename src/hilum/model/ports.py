@@ -118,6 +118,7 @@ class Tools:
 
     Args:
         proofs, checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        private_vrs: path -> VR of private attributes that no dictionary knows.
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
@@ -133,6 +134,7 @@ class Tools:
     registrar: Registrar
     catalogue: Catalogue
     templates: TemplateShelf
+    private_vrs: Callable[[], Mapping[str, str]]
     history: History
     vault: Vault
     deidentified_pool: Pool

@@ -33,6 +33,8 @@ from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
+from hilum.stores.pictures import Pictures
+from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
@@ -55,12 +57,14 @@ class Application:
     access: Access
     credentials: Credentials
     peers: Peers
+    pictures: Pictures
     commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
     intakes: Intakes
     registrar: Registrar
     templates: TemplateShelf
+    private_tags: PrivateTags
     decisions: Decisions
     replies: Replies
     pack_index: PackIndex
@@ -88,12 +92,14 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         access=Access(database, clock),
         credentials=Credentials(database),
         peers=Peers(database, clock),
+        pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
         intakes=intakes,
         registrar=Registrar(database, clock),
         templates=TemplateShelf(database, clock),
+        private_tags=PrivateTags(database, clock),
         decisions=Decisions(database, clock, wake),
         replies=Replies(database, clock),
         pack_index=pack_index,
@@ -164,6 +170,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         registrar=app.registrar,
         catalogue=app.catalogue,
         templates=app.templates,
+        private_vrs=lambda: app.private_tags.vrs(SYSTEM),
         history=app.ledger,
         vault=app.vault,
         deidentified_pool=deidentified,

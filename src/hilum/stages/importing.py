@@ -54,7 +54,7 @@ def _open_until(intake: Intake, tools: Tools) -> datetime | None:
 
 def _import(item: Item, intake: Intake, tools: Tools) -> None:
     keywords, generation = tools.templates.kept(tools.scope)
-    reader = _Reader(tools.vault, tuple(sorted(keywords)))
+    reader = _Reader(tools.vault, tuple(sorted(keywords)), tools.private_vrs())
     quarantine = str(intake.metadata.get(QUARANTINE, "")) if intake.sender else ""
     while batch := tools.intakes.next_received(tools.scope, item.id, BATCH):
         tools.check_stop()
@@ -100,9 +100,10 @@ class _DataSet:
 class _Reader:
     """Reads the headers of members out of their packs."""
 
-    def __init__(self, vault: Vault, keywords: tuple[str, ...]) -> None:
+    def __init__(self, vault: Vault, keywords: tuple[str, ...], private_vrs: Mapping[str, str]) -> None:
         self._vault = vault
         self._keywords = keywords
+        self._private_vrs = private_vrs
         self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *IMAGE_ATTRIBUTES, *keywords)))
 
     def read(self, member: ReceivedMember) -> ScannedInstance | SetAside:
@@ -167,7 +168,7 @@ class _Reader:
             sop_instance_uid=uids["SOPInstanceUID"],
             sop_class_uid=uids["SOPClassUID"],
             transfer_syntax_uid=recognition.transfer_syntax_uid,
-            attributes=attributes_of(header, self._keywords),
+            attributes=attributes_of(header, self._keywords, self._private_vrs),
         )
 
 
@@ -179,18 +180,24 @@ def _missing_pixels(header: Header) -> str:
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
-def attributes_of(header: Header, paths: tuple[str, ...]) -> dict[str, Any]:
+def attributes_of(header: Header, paths: tuple[str, ...], private_vrs: Mapping[str, str]) -> dict[str, Any]:
     """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
 
-    What is missing is not there. What is there without a value is "", a sequence the number of its items, bulk its length.
+    What is missing is not there. What is there without a value is ""; a sequence with items, and what has no values that can be read, is
+    True.
+
+    Args:
+        private_vrs: path -> VR, for what comes without one (Implicit VR Little Endian, UN) and is in no dictionary.
     """
     found: dict[str, Any] = {}
     for path in paths:
         values = header.values(path) if "." not in path else _of_all_items(header, path)
+        if values == () and path in private_vrs:
+            values = header.values_as(path, private_vrs[path])
         if values:
             found[path] = values[0] if len(values) == 1 else list(values)
         elif values is not None:
-            found[path] = header.size(path) or ""
+            found[path] = header.has_content(path) or ""
     return found
 
 

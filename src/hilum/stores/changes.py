@@ -25,6 +25,7 @@ from hilum.model.outcomes import (
 from hilum.model.records import MemberState
 from hilum.stores.arriving import has_workitems, supersede_workitems
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
+from hilum.stores.pictures import want_pictures
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -151,6 +152,7 @@ def _record_findings(context: Context, change: FindingsRecorded) -> None:
     ]
     if rows:
         connection.execute(insert(findings), rows)
+    want_pictures(connection, change.study_id)
 
 
 def _record_matches(context: Context, change: Matched) -> None:

@@ -38,6 +38,7 @@ from hilum.stores.schema import (
     moves,
     packs,
     patients,
+    pictures,
     projects,
     receipts,
     series,
@@ -361,6 +362,7 @@ def _free_identifiers(connection: Connection, study_id: str) -> None:
     """Its UIDs may arrive again at once: the buried rows give up theirs."""
     keys = select(series.c.key).where(series.c.study_id == study_id)
     connection.execute(delete(instances).where(instances.c.series_key.in_(keys)))
+    connection.execute(delete(pictures).where(pictures.c.series_key.in_(keys)))
     connection.execute(update(series).where(series.c.study_id == study_id).values(series_instance_uid=series.c.id))
     connection.execute(update(studies).where(studies.c.id == study_id).values(study_instance_uid=studies.c.id))
     connection.execute(
