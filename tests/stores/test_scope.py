@@ -111,7 +111,7 @@ CALLS = {
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
     "Catalogue.intakes_of_study": lambda site, scope, held: site.catalogue.intakes_of_study(scope, held["study"].id),
     "Catalogue.requests": lambda site, scope, held: site.catalogue.requests(scope, held["study"].id),
-    "Catalogue.quiet_seconds": lambda site, scope, held: site.catalogue.quiet_seconds(scope, "ward"),
+    "Catalogue.gathering_policy": lambda site, scope, held: site.catalogue.gathering_policy(scope, "ward"),
     "Catalogue.list_series": lambda site, scope, held: site.catalogue.list_series(scope, held["study"].id),
     "Catalogue.find_series": lambda site, scope, held: site.catalogue.find_series(scope, held["series"].id),
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),

@@ -175,6 +175,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         vault=app.vault,
         deidentified_pool=deidentified,
         results_pool=results,
+        proofs=find_members("hilum.proofs"),
         checks=find_members("hilum.checks"),
         operators=operators(app.clock),
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},

@@ -12,12 +12,14 @@ from hilum.checks import CheckedSeries, Content, HeaderReader, Subject, counted
 from hilum.dicom.headers import Header, Leaf
 from hilum.dicom.part10 import Recognition, UnreadableError, recognise
 from hilum.dicom.scanner import scan_all
+from hilum.model.candidates import candidates
+from hilum.model.completeness import merged_counts
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Done, Finding, FindingsRecorded, Outcome, Severity, StoredBytes
 from hilum.model.ports import Tools, Vault
 from hilum.model.reading import source_of
-from hilum.model.records import Instance, Request, Series, Study
+from hilum.model.records import Instance, Series, Study
 from hilum.model.roles import called
 from hilum.model.templates import Template
 
@@ -31,7 +33,8 @@ def run(item: Item, tools: Tools) -> Outcome:
     requests = tools.catalogue.requests(tools.scope, item.id)
     templates = candidates(tools, requests)
     found: list[Finding] = []
-    for subject in _subjects(study, templates, found, tools):
+    expected = merged_counts(request.expected for request in requests)
+    for subject in _subjects(study, templates, expected, found, tools):
         for check in tools.checks.values():
             if hasattr(check, "check") and check.for_template == (subject.template is not None):
                 tools.check_stop()
@@ -39,16 +42,9 @@ def run(item: Item, tools: Tools) -> Outcome:
     return Done(_summary(found), (FindingsRecorded(study.id, study.revision, tuple(found)),))
 
 
-def candidates(tools: Tools, requests: Iterable[Request]) -> list[Template]:
-    """The report types that were asked for by name, or else every active template."""
-    named = {request.report_type for request in requests if request.report_type}
-    templates = [template for template, _ in tools.templates.newest(tools.scope)]
-    if named:
-        return [template for template in templates if template.name in named]
-    return [template for template in templates if template.active]
-
-
-def _subjects(study: Study, templates: Sequence[Template], found: list[Finding], tools: Tools) -> Iterator[Subject]:
+def _subjects(
+    study: Study, templates: Sequence[Template], expected: Mapping[str, int], found: list[Finding], tools: Tools
+) -> Iterator[Subject]:
     """What the checks see: without a template, then with each. What the headers showed is put into `found` on the way."""
     varying = frozenset(name for template in templates for name in template.varying())
     checked = []
@@ -56,9 +52,10 @@ def _subjects(study: Study, templates: Sequence[Template], found: list[Finding],
         instances = tuple(tools.catalogue.instances_of(tools.scope, one))
         seen = look_at(one, instances, tools.checks, tools.vault, tools.check_stop)
         found += seen.findings(one, instances, tools.checks)
-        checked.append(CheckedSeries(one, instances, headers=seen.reader, compressed=frozenset(seen.compressed)))
+        announced = expected.get(one.series_instance_uid)
+        checked.append(CheckedSeries(one, instances, announced, seen.reader, frozenset(seen.compressed)))
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
-    plain = Subject(study, tuple(checked), conflicts, tools.operators, decode=tools.decoder(tools))
+    plain = Subject(study, tuple(checked), conflicts, tools.operators, expected=expected, decode=tools.decoder(tools))
     yield plain
     yield from (replace(plain, template=template) for template in templates)
 
