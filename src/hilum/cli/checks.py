@@ -81,11 +81,8 @@ def accepted(project: Project, server: Server = DEFAULT_SERVER, data: Data = DEF
     if json:
         print_json(found)
     else:
-        rows = [
-            (str(one["id"]), one["check"], one["containing"], one["series_instance_uid"] or "all", one["who"], one["reason"])
-            for one in found
-        ]
-        print_columns(("id", "check", "containing", "series", "who", "reason"), rows)
+        columns = ("id", "check", "containing", "series_instance_uid", "who", "reason")
+        print_columns(columns, [[str(one[column] or "") for column in columns] for one in found])
 
 
 @commands.command()

@@ -43,10 +43,12 @@ def run(item: Item, tools: Tools) -> Outcome:
             if hasattr(check, "check") and check.for_template == (subject.template is not None):
                 tools.check_stop()
                 found += check.check(subject)
-    judged = [
-        accept(finding, acceptance_of(accepted, finding.check, finding.sentence, uids.get(finding.series_id, ""))) for finding in found
-    ]
+    judged = [_accepted(finding, accepted, uids.get(finding.series_id, "")) for finding in found]
     return Done(_summary(judged), (FindingsRecorded(study.id, study.revision, tuple(judged)),))
+
+
+def _accepted(finding: Finding, accepted: Sequence[Acceptance], series_instance_uid: str) -> Finding:
+    return accept(finding, acceptance_of(accepted, finding.check, finding.sentence, series_instance_uid))
 
 
 def _subjects(
