@@ -49,7 +49,7 @@ def test_findings_are_cleared(site, held):
 
 
 def test_a_reader_changes_none_of_it_and_a_stranger_sees_none_of_it(site, held):
-    reader = site.client(site.token(held["project"], Role.READER))
+    reader = site.client(site.token(held["project"], Role.VIEWER))
     stranger = site.client(site.token(site.project(), Role.OPERATOR))
     body = {"project": held["project"], "check": "missing-slices", "reason": "x"}
     for client, status in ((reader, 403), (stranger, 404)):
