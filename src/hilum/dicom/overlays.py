@@ -18,7 +18,7 @@ from hilum.dicom.pixels import THUMBNAIL, PixelError, as_png, aspect_of, fitted,
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from hilum.dicom.pixels import Bytes8
+    from hilum.dicom.pixels.showing import Bytes8
 
 MOST_FRAMES = 400  # of a segmentation that are looked at; of more, as many evenly spread
 MOST_CONTOURS = 20_000
