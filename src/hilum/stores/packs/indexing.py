@@ -21,7 +21,7 @@ Index = Callable[[Sequence[StoredMember]], None]
 _GATHER_SECONDS = 0.03  # what becomes durable within it shares a transaction
 _GATHER_MEMBERS = 256  # so many do not wait for more
 _RETRY_SECONDS = 0.5
-_MOST_BEHIND = 20_000  # members; with more the index is too slow for what comes
+_MOST_BEHIND_BYTES = 1 << 30  # with more the index is too slow for what comes, and a start after a kill would read for long
 _SETTLE_SECONDS = 60.0
 
 _LOG = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class IndexBehind:
         self._index = index
         self._changed = threading.Condition()
         self._waiting: deque[Durable] = deque()
-        self._behind = 0  # members in it
+        self._behind = self._behind_bytes = 0  # members in it
         self._joined = self._told = 0
         self._is_hurried = self._is_closed = False
         self._trouble: Exception | None = None
@@ -112,14 +112,14 @@ class IndexBehind:
         trouble = self._trouble
         if trouble is not None:
             raise _refuse_unindexed(trouble) from trouble
-        if self._behind > _MOST_BEHIND:
+        if self._behind_bytes > _MOST_BEHIND_BYTES:
             raise StorageError("The pack index is too far behind.", "Send again in a while, and look at the ledger's disk.")
 
     def join(self, durable: Durable) -> None:
         with self._changed:
             self._waiting.append(durable)
             self._joined += 1
-            self._behind += len(durable.members)
+            self._count(durable, +1)
             self._changed.notify_all()
 
     def finish(self, mine: IndexRound | None) -> None:
@@ -139,6 +139,10 @@ class IndexBehind:
             self._is_closed = True
             self._changed.notify_all()
         self._thread.join()
+
+    def _count(self, durable: Durable, sign: int) -> None:
+        self._behind += sign * len(durable.members)
+        self._behind_bytes += sign * sum(member.size for member in durable.members)
 
     def _run(self) -> None:
         while told := self._gather():
@@ -179,7 +183,7 @@ class IndexBehind:
         with self._changed:
             self._told += count
             for _ in range(count):
-                self._behind -= len(self._waiting.popleft().members)
+                self._count(self._waiting.popleft(), -1)
             self._trouble = None
             self._changed.notify_all()
 
