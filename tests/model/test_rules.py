@@ -106,8 +106,10 @@ def test_verdict_explanation_and_a_plain_reading_agree(rule, slices, unread):
 @settings(max_examples=300, deadline=None)
 @given(rules, slices, unread)
 def test_what_stands_in_the_way_is_named_exactly_where_a_rule_does_not_hold(rule, slices, unread):
-    explanation = OPERATORS.compile(rule).explain(series_from(slices, unread))
+    series, compiled = series_from(slices, unread), OPERATORS.compile(rule)
+    explanation = compiled.explain(series)
     failing = explanation.failing()
+    assert len(failing) == compiled.distance(series)
     assert bool(failing) is (explanation.holds is not True)
     assert all(one.kind == "condition" and not one.is_met for one in failing)
     assert all(one.sentence.endswith(".") for one in failing)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
+from hilum.model.assigning import Choice
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
 from hilum.model.lifecycle import Stage
@@ -117,6 +118,9 @@ CALLS = {
     "Catalogue.set_aside_of_intake": lambda site, scope, held: site.catalogue.set_aside_of_intake(scope, held["intake"].id),
     "Catalogue.list_set_aside": lambda site, scope, held: site.catalogue.list_set_aside(scope, Page()),
     "Catalogue.find_set_aside": lambda site, scope, held: site.catalogue.find_set_aside(scope, held["set_aside"].key),
+    "Catalogue.recent_series": lambda site, scope, held: [
+        one for one in site.catalogue.recent_series(scope, held["study"].created_at, ["Modality"]) if one
+    ],
     "Catalogue.find_workitem": lambda site, scope, held: site.catalogue.find_workitem(scope, held["workitem"].id),
     "Catalogue.list_workitems": lambda site, scope, held: site.catalogue.list_workitems(scope, study_id=held["study"].id),
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
@@ -131,7 +135,7 @@ CALLS = {
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
     "Decisions.cancel": lambda site, scope, held: site.decisions.cancel(scope, held["workitem"].id),
     "Decisions.review": lambda site, scope, held: site.decisions.review(scope, held["workitem"].id, Verdict("accept")),
-    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, [held["series"].id], "t"),
+    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, Choice("t", {held["series"].id: ""})),
     "Eraser.delete_study": lambda site, scope, held: site.eraser.delete_study(scope, held["study"].id, "Because."),
     "Eraser.delete_set_aside": lambda site, scope, held: site.eraser.delete_set_aside(scope, held["set_aside"].key),
     "Eraser.tombstones": lambda site, scope, held: site.eraser.tombstones(scope),

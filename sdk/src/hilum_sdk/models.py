@@ -187,6 +187,14 @@ class Explanation(Shape):
     """Why each rule matched a series or did not."""
 
 
+class Assigned(Shape):
+    """What became of a series that was sent by hand; without a workitem it was not sent, and the sentence says why."""
+
+    series: str
+    sentence: str
+    workitem: str | None = None
+
+
 class Item(Shape):
     """Anything that moves along the stages."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Operator, Reader
-from hilum.api.paging import Cursor, Limit, Listed, listed, page_by_key
+from hilum.api.paging import Cursor, Limit, Listed, listed, page_by_key, whole
 from hilum.api.routing import make_router
 from hilum.api.shapes import SeriesShape, shape_series
 from hilum.model.judging import Operators
@@ -15,20 +15,28 @@ from hilum.model.roles import Candidate, find_roles, judge_series
 from hilum.model.series_status import STATE_MEANINGS, STATUS_MEANINGS, STEP_MEANINGS
 from hilum.model.templates import Template
 from hilum.runtime.assembling import operators
+from hilum.runtime.assigning import assign
 
 router = make_router("series")
 
 
 class Assignment(BaseModel):
+    """`roles`: series -> its role, where the template's rules would not find it. `again`: also what was done with it already."""
+
     model_config = ConfigDict(extra="forbid")
 
     series: list[str] = Field(min_length=1, max_length=1000)
     template: str
+    roles: dict[str, str] = Field(default_factory=dict)
+    again: bool = False
 
 
 class AssignedShape(BaseModel):
+    """What became of one series; `workitem` is null where it was not sent, and the sentence says why."""
+
     series: str
-    workitem: str
+    workitem: str | None
+    sentence: str
 
 
 class RuleShape(BaseModel):
@@ -146,10 +154,11 @@ def _nearest(judged: Sequence[tuple[Template, int, Candidates]]) -> NearestShape
 
 
 @router.post("/series/assign", status_code=201, response_model=Listed[AssignedShape])
-def assign_series(call: Operator, assignment: Assignment) -> Any:
-    """Choose a template by hand and send the series there."""
-    return _assigned(call.app.decisions.assign(call.scope, assignment.series, assignment.template))
+def assign_series(call: Operator, wanted: Assignment) -> Any:
+    """Choose a template by hand and send series there: one answer a series; 409 where none of them can be sent.
 
-
-def _assigned(sent: dict[str, str]) -> dict[str, Any]:
-    return {"items": [{"series": series, "workitem": workitem} for series, workitem in sent.items()], "next": None}
+    A study must be held at matching or through with it; a series must not be under way. What was done with the same version of the
+    template is sent once more only with `again`.
+    """
+    answers = assign(call.app, call.scope, wanted.series, wanted.template, roles=wanted.roles, again=wanted.again)
+    return whole([AssignedShape(series=one.series_id, workitem=one.workitem_id or None, sentence=one.sentence) for one in answers])

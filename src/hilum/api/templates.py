@@ -1,16 +1,18 @@
 """Templates: the report types with their rules. A saved version never changes."""
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from fastapi import Body
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hilum.api.calling import Builder, Reader
 from hilum.api.paging import whole
 from hilum.api.routing import make_router
 from hilum.model.templates import Template
 from hilum.runtime.checking_templates import check_template
+from hilum.runtime.dry_running import Example, dry_run
 
 router = make_router("templates")
 
@@ -41,6 +43,68 @@ def update_template(call: Builder, name: str, definition: Definition) -> dict[st
     """A new version; what runs keeps the version that it started with."""
     template = _parse({**definition, "name": name})
     return _shape(template, call.app.templates.save(call.scope, template, new=False))
+
+
+class DryRunRequest(BaseModel):
+    """`template`: the draft; without it the saved one is tried as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: dict[str, Any] | None = None
+    days: int = Field(30, ge=1, le=36_500)
+
+
+class CountShape(BaseModel):
+    """Of studies, or of series. `not_judged`: their verdict hangs on an attribute that was not kept when they came."""
+
+    looked_at: int
+    matched: int
+    lost: int
+    gained: int
+    not_judged: int
+
+
+class ExampleShape(BaseModel):
+    change: Literal["lost", "gained"]
+    study: str
+    series: list[str]
+    sentence: str
+
+
+class DryRunShape(BaseModel):
+    """What the draft matches, and what it gains and loses against the saved version (null: there is none)."""
+
+    template: str
+    compared_with: int | None
+    days: int
+    studies: CountShape
+    series: CountShape
+    never_kept: list[str]
+    examples: list[ExampleShape]
+    seconds: float
+
+
+@router.post("/templates/{name}/dry-run")
+def dry_run_template(call: Builder, name: str, wanted: DryRunRequest) -> DryRunShape:
+    """What a new or changed template would have matched, lost and gained over the last days; nothing is changed."""
+    draft = call.app.templates.find(call.scope, name)[0] if wanted.template is None else _parse({**wanted.template, "name": name})
+    answer = dry_run(call.app, call.scope, draft, wanted.days)
+    return DryRunShape(
+        template=name,
+        compared_with=answer.compared_with,
+        days=answer.days,
+        studies=CountShape(**asdict(answer.studies)),
+        series=CountShape(**asdict(answer.series)),
+        never_kept=list(answer.never_kept),
+        examples=[
+            ExampleShape(change=one.change, study=one.study_id, series=list(one.series), sentence=one.sentence) for one in answer.examples
+        ],
+        seconds=round(answer.seconds, 3),
+    )
+
+
+def _shape_example(one: Example) -> ExampleShape:
+    return ExampleShape(change=one.change, study=one.study_id, series=list(one.series), sentence=one.sentence)
 
 
 def _parse(definition: dict[str, Any]) -> Template:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "held": Entry("What needs a person, with what to do."),
     "retry": Entry("Let a held, failed or deferred item go on."),
     "send-back": Entry("Send an item back to an earlier stage."),
+    "assign": Entry("Choose a template by hand and send a study's series there."),
     "cancel": Entry("Stop an item for good."),
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),

@@ -82,11 +82,6 @@ class Connection(asyncio.BufferedProtocol):
         self.record: Record
 
     @property
-    def is_silent(self) -> bool:
-        """Whether no A-ASSOCIATE-RQ has come yet."""
-        return self._association.request is None and not self._is_over
-
-    @property
     def _outstanding(self) -> int:
         return self._storing + self._committing.outstanding
 
@@ -293,6 +288,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _progress(self) -> None:
         """A request was answered: what waited for that goes on."""
+        if self._is_over:
+            return
         self._answer_release()
         self._settle()
         if self._is_stopping and self._outstanding == 0:
@@ -300,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer_release(self) -> None:
         """PS3.8 7.2.2: after all answers."""
-        if not self._is_over and self._outstanding == 0 and self._association.may_answer_release:
+        if self._outstanding == 0 and self._association.may_answer_release:
             self._association.answer_release()
             self._finish()
 

@@ -38,6 +38,22 @@ class Judged:
             return False
         return (bool(self.searches) and self.template.rule is None) or any(one.holds for one in self.candidates)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what was not kept of the series leaves the answer as it is, whatever it may say."""
+        return not self.unknown_series
+
+    @cached_property
+    def unknown_series(self) -> frozenset[str]:
+        """The series on which the answer hangs, and whose verdict is not known yet."""
+        groups = [(*search.fitting, *search.others) for search in self.searches]
+        if self.template.rule is not None or not groups:
+            groups.append(self.candidates)
+        unknown = frozenset(one.series.id for group in groups for one in group if one.verdict is None)
+        if not unknown or not all(any(one.verdict is not False for one in group) for group in groups):
+            return frozenset()  # nothing is unknown, or it cannot fit whatever that says
+        return unknown
+
     @cached_property
     def inputs(self) -> tuple[tuple[SeriesInput, ...], ...]:
         """What its workitems take in, one entry a workitem."""

@@ -1,6 +1,8 @@
 """Why a rule holds for a series, or does not: a tree like the rule's own, with the actual value and the reason at each leaf."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from hilum.dicom.attributes import parse_path, tag_of, vr_of
@@ -19,24 +21,41 @@ kept when the series came and has not been read from the packs since."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A condition before a series.
+class Sight:
+    """What a condition saw of a series.
 
     Args:
         actual: the value, or the values of several slices.
         so_in: in how many slices the condition holds, of how many; None where one slice was asked.
     """
 
-    condition: Condition
     reason: Reason
     actual: tuple[Any, ...]
     so_in: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A condition before a series; `look` is asked when somebody reads it, since of most leaves nobody does."""
+
+    condition: Condition
+    look: Callable[[], Sight]
+
+    @cached_property
+    def sight(self) -> Sight:
+        return self.look()
+
+    @property
+    def reason(self) -> Reason:
+        """What was found."""
+        return self.sight.reason
 
     def sentence(self, wanted: bool) -> str:
         """The actual value, and what was wanted of it."""
         condition = self.condition
         wish = f"{'wanted' if wanted else 'not wanted'}{_where(condition)}: {told(condition)}"
-        spread = "" if self.so_in is None else f" (so in {self.so_in[0]} of {self.so_in[1]} slices)"
+        so_in = self.sight.so_in
+        spread = "" if so_in is None else f" (so in {so_in[0]} of {so_in[1]} slices)"
         return f"{condition.attribute} {self._found()}; {wish}{spread}."
 
     def _found(self) -> str:
@@ -56,8 +75,8 @@ class Leaf:
         """The values as a person reads them; what identifies a patient is not told, whoever reads."""
         if identifies(self.condition.attribute):
             return HIDDEN
-        several = [_shown(one) for one in self.actual[:MOST_SHOWN]]
-        return " or ".join(several) + (" ..." if len(self.actual) > MOST_SHOWN else "")
+        actual = self.sight.actual
+        return " or ".join(map(_shown, actual[:MOST_SHOWN])) + (" ..." if len(actual) > MOST_SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True)

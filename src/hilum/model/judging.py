@@ -1,4 +1,6 @@
-"""Judging rules: compiled once, then asked of series by the thousand; `verdict` answers quickly, `explain` tells why, and both agree.
+"""Judging rules: compiled once, then asked of series by the thousand.
+
+`verdict` answers quickly, `distance` says how many conditions stand in the way, `explain` tells which and why; all three agree.
 
 Three answers: True, False, and None where the verdict hangs on an attribute that was not kept when the series came and is not read
 yet. A missing attribute is an outcome, never an exception. Operators are handed in: this module knows none.
@@ -8,15 +10,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, Protocol
 
 from hilum.dicom.attributes import parse_path, vr_of
 from hilum.dicom.comparing import Kind, comparable, form_of
-from hilum.model.explaining import Explanation, Leaf, Reason
+from hilum.model.explaining import Explanation, Leaf, Reason, Sight
 from hilum.model.records import Series
 from hilum.model.rules import NUMBER_OF_INSTANCES, AllOf, AnyOf, Condition, NoneOf, Rule, Takes
 
 MOST_REMEMBERED = 4096  # compiled rules, and verdicts of one condition
+MOST_SETTLED = 256  # series whose slices one condition was asked of
 
 
 class Operator(Protocol):
@@ -35,8 +39,11 @@ class Compiled(Protocol):
     def verdict(self, series: Series) -> bool | None:
         """Whether it holds; None: not known yet."""
 
+    def distance(self, series: Series, wanted: bool = True) -> int:
+        """How many conditions stand in the way of the wanted verdict; of alternatives, those of the nearest one."""
+
     def explain(self, series: Series, wanted: bool = True) -> Explanation:
-        """The same with its reasons."""
+        """The verdict with its reasons; as many conditions fail as `distance` says."""
 
 
 class Operators:
@@ -83,7 +90,9 @@ class Operators:
             judge, most = self._with_today(operator.judge), 0
         asks_presence = getattr(operator, "asks_presence", False)
         quantified = _QUANTIFIED[condition.quantifier]
-        return quantified(condition, kind_of(condition, operator), judge, prepare(condition, operator), asks_presence, most)
+        return quantified(
+            condition, condition.attribute, kind_of(condition, operator), judge, prepare(condition, operator), asks_presence, most
+        )
 
     def _with_today(self, judge: Callable[..., bool]) -> Callable[..., bool]:
         return lambda actual, wanted: judge(actual, wanted, self._today())
@@ -178,6 +187,7 @@ class _Test:
     """
 
     condition: Condition
+    path: str
     kind: Kind
     judge: Callable[..., bool]
     wanted: Any
@@ -186,19 +196,27 @@ class _Test:
     remembered: dict[Any, bool] = field(default_factory=dict)
 
     def verdict(self, series: Series) -> bool | None:
-        value = _first(series, self.condition.attribute)
-        if value is None and self.condition.attribute in series.unread:
-            return None
+        value = series.attributes.get(self.path)
+        if value is None:
+            value = _first(series, self.path)
+            if value is None and self.path in series.unread:
+                return None
         return self.of(value)
 
+    def distance(self, series: Series, wanted: bool = True) -> int:
+        return 0 if self.verdict(series) is wanted else 1
+
     def explain(self, series: Series, wanted: bool = True) -> Explanation:
-        value = _first(series, self.condition.attribute)
-        reason = self._reason(series, value)
-        return Explanation(self.verdict(series), "condition", (), Leaf(self.condition, reason, (value,)), wanted)
+        return Explanation(self.verdict(series), "condition", (), Leaf(self.condition, partial(self.look, series)), wanted)
+
+    def look(self, series: Series) -> Sight:
+        """What it sees of a series."""
+        value = _first(series, self.path)
+        return Sight(self.reason_of(series, value), (value,))
 
     def of(self, value: Any) -> bool:
         """The verdict on what one slice has."""
-        key = _hashable(value)
+        key = tuple(value) if type(value) is list else value
         known = self.remembered.get(key)
         if known is None:
             known = self._judge(value)
@@ -221,7 +239,8 @@ class _Test:
         several = value if isinstance(value, (list, tuple)) else (value,)
         return [found for one in several if (found := comparable(self.kind, one)) is not None]
 
-    def _reason(self, series: Series, value: Any) -> Reason:
+    def reason_of(self, series: Series, value: Any) -> Reason:
+        """Why it came to its verdict on the value."""
         if value is None:
             return "not-read" if self.condition.attribute in series.unread else "missing"
         if value == "":
@@ -229,15 +248,30 @@ class _Test:
         return "value" if self.asks_presence or self._values(value) else "unreadable"
 
 
+@dataclass(slots=True)
 class _Slices(_Test):
-    """A compiled condition over all slices; a subclass says what their verdicts make."""
+    """A compiled condition over all slices; a subclass says what their verdicts make.
 
-    __slots__ = ()
+    Args:
+        settled: the verdict on the series asked last, by its id: templates share conditions, and a series may have thousands of values.
+    """
+
+    settled: dict[int, tuple[Series, bool | None]] = field(default_factory=dict)
 
     def settle(self, verdicts: Iterable[bool]) -> bool:
         raise NotImplementedError
 
     def verdict(self, series: Series) -> bool | None:
+        known = self.settled.get(id(series))
+        if known is None:
+            known = (series, self._settle(series))  # with the series, so that its id stays its own
+            if len(self.settled) >= MOST_SETTLED:
+                self.settled.clear()
+            if self.most_remembered:
+                self.settled[id(series)] = known
+        return known[1]
+
+    def _settle(self, series: Series) -> bool | None:
         first = _Test.verdict(self, series)
         if first is None:
             return None
@@ -247,16 +281,15 @@ class _Slices(_Test):
             return first if self.settle((first, not first)) is first else None
         return self.settle((first, *(self.of(value) for value, _ in others)))
 
-    def explain(self, series: Series, wanted: bool = True) -> Explanation:
-        holds, first = self.verdict(series), _first(series, self.condition.attribute)
-        others = self._others(series) or ()
-        values = dict.fromkeys(_hashable(value) for value in (first, *(value for value, _ in others)))
-        so = sum(number for value, number in others if self.of(value))
+    def look(self, series: Series) -> Sight:
+        first, others = _first(series, self.path), self._others(series)
+        if others is None or self.verdict(series) is None:
+            return Sight("not-read", (first,))
+        values = tuple(dict.fromkeys(_hashable(value) for value in (first, *(value for value, _ in others))))
         alike = series.number_of_instances - sum(number for _, number in others)
-        so_in = None if holds is None else (so + (alike if self.of(first) else 0), series.number_of_instances)
-        reason = self._reason(series, next((value for value in values if value not in (None, "")), first))
-        reason = "not-read" if holds is None else reason
-        return Explanation(holds, "condition", (), Leaf(self.condition, reason, tuple(values), so_in), wanted)
+        so = sum(number for value, number in others if self.of(value)) + (alike if self.of(first) else 0)
+        telling = next((value for value in values if value not in (None, "")), first)
+        return Sight(self.reason_of(series, telling), values, (so, series.number_of_instances))
 
     def _others(self, series: Series) -> Sequence[tuple[Any, int]] | None:
         """The values of other slices that differ from the first's, each with the number of slices; None: not loaded."""
@@ -306,6 +339,10 @@ class _All:
             known = verdict and known
         return known
 
+    def distance(self, series: Series, wanted: bool = True) -> int:
+        distances = [part.distance(series, wanted) for part in self.parts]
+        return sum(distances) if wanted else min(distances)
+
     def explain(self, series: Series, wanted: bool = True) -> Explanation:
         parts = tuple(part.explain(series, wanted) for part in self.parts)
         verdicts = [part.holds for part in parts]
@@ -327,6 +364,10 @@ class _Any:
                 known = None
         return known
 
+    def distance(self, series: Series, wanted: bool = True) -> int:
+        distances = [part.distance(series, wanted) for part in self.parts]
+        return min(distances) if wanted else sum(distances)
+
     def explain(self, series: Series, wanted: bool = True) -> Explanation:
         parts = tuple(part.explain(series, wanted) for part in self.parts)
         verdicts = [part.holds for part in parts]
@@ -336,9 +377,14 @@ class _Any:
 
 @dataclass(frozen=True, slots=True)
 class _None(_Any):
+    """What ANY is not."""
+
     def verdict(self, series: Series) -> bool | None:
         verdict = _Any.verdict(self, series)
         return None if verdict is None else not verdict
+
+    def distance(self, series: Series, wanted: bool = True) -> int:
+        return _Any.distance(self, series, not wanted)
 
     def explain(self, series: Series, wanted: bool = True) -> Explanation:
         found = _Any.explain(self, series, not wanted)

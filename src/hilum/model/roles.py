@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from hilum.model.explaining import NOTHING_ASKED, Explanation
 from hilum.model.judging import Compiled, Operators
@@ -10,26 +11,31 @@ from hilum.model.records import Series
 from hilum.model.templates import RequiredSeries, Template
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A series before a role's rule, or a template's own; it is explained when somebody asks."""
+class Candidate(NamedTuple):
+    """A series before a role's rule, or a template's own; it is explained when somebody asks.
+
+    Args:
+        rule: None: there is none, and every series fits.
+        verdict: whether it fits; None: not known yet.
+    """
 
     series: Series
     rule: Compiled | None
+    verdict: bool | None
 
-    @cached_property
+    @property
     def holds(self) -> bool:
         """Whether it fits; what is not known yet does not."""
-        return self.rule is None or self.rule.verdict(self.series) is True
+        return self.verdict is True
 
-    @cached_property
+    @property
     def explanation(self) -> Explanation:
         return NOTHING_ASKED if self.rule is None else self.rule.explain(self.series)
 
     @property
     def distance(self) -> int:
         """How many conditions stand in the way."""
-        return 0 if self.holds else len(self.explanation.failing())
+        return 0 if self.rule is None else self.rule.distance(self.series)
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,19 @@ def find_roles(template: Template, series: Sequence[Series], operators: Operator
 
 
 def _find_role(required: RequiredSeries, series: Sequence[Series], rule: Compiled) -> RoleSearch:
-    judged = [Candidate(one, rule) for one in series]
+    judged = _judge(series, rule)
     fitting = sorted((one for one in judged if one.holds), key=lambda one: (-one.series.number_of_instances, _number(one.series)))
     return RoleSearch(required, tuple(fitting), tuple(one for one in judged if not one.holds))
+
+
+def _judge(series: Sequence[Series], rule: Compiled | None) -> list[Candidate]:
+    return [Candidate(one, rule, True if rule is None else rule.verdict(one)) for one in series]
 
 
 def judge_series(template: Template, series: Sequence[Series], operators: Operators) -> list[Candidate]:
     """The template's own rule before each series; without a rule every series fits."""
     rule = None if template.rule is None else operators.compile(template.rule)
-    return [Candidate(one, rule) for one in series]
+    return _judge(series, rule)
 
 
 def called(series: Series) -> str:

@@ -1,6 +1,6 @@
 """Templates by name and version. A saved version never changes; saving makes the next one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ class TemplateShelf:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self.database = database
         self._clock = clock
+        self._known: dict[tuple[str, int], Template] = {}
 
     def find(self, _scope: Scope, name: str, version: int | None = None) -> tuple[Template, int]:
         """A template and its version, the newest unless named; NotFoundError when there is none."""
@@ -29,13 +30,24 @@ class TemplateShelf:
             row = connection.execute(select(templates).where(templates.c.name == name, which)).first()
         if row is None:
             raise NotFoundError(f"There is no report type {name!r}.", f"Known are {', '.join(self.names(_scope))}.")
-        return Template.model_validate(row.definition), row.version
+        return self._parsed(row.name, row.version, row.definition), row.version
 
     def newest(self, _scope: Scope) -> list[tuple[Template, int]]:
         """The newest version of each, by name."""
+        newest = select(templates.c.name, templates.c.version).where(templates.c.newest).order_by(templates.c.name)
         with self.database.reading() as connection:
-            rows = connection.execute(select(templates).where(templates.c.newest).order_by(templates.c.name)).all()
-        return [(Template.model_validate(row.definition), row.version) for row in rows]
+            keys = [(row.name, row.version) for row in connection.execute(newest)]
+            new = {(name, version) for name, version in keys if (name, version) not in self._known}
+            named = templates.c.name.in_([name for name, _ in new])
+            for row in connection.execute(select(templates).where(named)) if new else ():
+                if (row.name, row.version) in new:
+                    self._parsed(row.name, row.version, row.definition)
+            return [(self._known[key], key[1]) for key in keys]
+
+    def _parsed(self, name: str, version: int, definition: Mapping[str, Any]) -> Template:
+        """A saved version never changes: it is parsed once a process, and rules that were compiled of it stay so."""
+        known = self._known.get((name, version))
+        return known or self._known.setdefault((name, version), Template.model_validate(definition))
 
     def names(self, scope: Scope) -> list[str]:
         """All names."""

@@ -1,7 +1,8 @@
 """Series and their instances."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
@@ -14,10 +15,12 @@ from hilum.model.records import Instance, Series
 from hilum.model.series_status import Choice, SeriesStanding, standing_of_series
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import SERIES_ROWS, STUDY_ROWS, WORKITEM_ROWS, series_of, studies_of
-from hilum.stores.catalogue.slices import kept_generations, with_others, with_unread
+from hilum.stores.catalogue.slices import NEVER, Unread, chunked, kept_generations, with_others
 from hilum.stores.database import Database
 from hilum.stores.schema import instances, intake_studies, intakes, matches, members, series, series_headers, studies, workitems
 from hilum.stores.scoping import in_scope
+
+STUDIES_A_TIME = 500
 
 
 class SeriesQueries:
@@ -48,6 +51,30 @@ class SeriesQueries:
                 raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series?study=ID.")
             (found,) = _as_series(connection, [row], varying)
         return replace(found, header=row.header)
+
+    def recent_series(self, scope: Scope, since: datetime, names: Collection[str]) -> Iterator[dict[str, list[Series]]]:
+        """The series of all studies that received something since then, some studies at a time: study id -> its series.
+
+        Args:
+            names: the attributes that are wanted; those that are not kept at all are `unread`.
+        """
+        recent = (
+            select(studies.c.id).where(studies.c.last_received_at >= since, in_scope(scope, studies.c.project_id)).order_by(studies.c.id)
+        )
+        with self.database.reading() as connection:
+            study_ids = list(connection.scalars(recent.order_by(studies.c.id)))
+            unread = Unread(dict.fromkeys(names, NEVER) | kept_generations(connection))
+        for some in chunked(study_ids, STUDIES_A_TIME):
+            by_study: dict[str, list[Series]] = {}
+            with self.database.reading() as connection:
+                for row in connection.execute(SERIES_ROWS.where(series.c.study_id.in_(some)).order_by(series.c.key)):
+                    by_study.setdefault(row.study_id, []).append(series_of(row, unread.at(row.kept_generation)))
+            yield by_study
+
+    def with_slices(self, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
+        """The same series with the values of `varying` in all of their slices."""
+        with self.database.reading() as connection:
+            return with_others(connection, found, varying)
 
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]:
         """All instances of a series with their kept attributes and where their bytes lie."""
@@ -87,8 +114,8 @@ class SeriesQueries:
 
 
 def _as_series(connection: Connection, rows: Sequence[Row[Any]], varying: Collection[str]) -> list[Series]:
-    generation_of = {row.key: row.kept_generation for row in rows}
-    found = with_unread([series_of(row) for row in rows], generation_of, kept_generations(connection))
+    unread = Unread(kept_generations(connection))
+    found = [series_of(row, unread.at(row.kept_generation)) for row in rows]
     return with_others(connection, found, varying) if varying else found
 
 

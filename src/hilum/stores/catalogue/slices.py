@@ -1,9 +1,9 @@
 """What rules ask of a series beyond its first instance: the values of the other slices, and what of it was never read."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -11,6 +11,7 @@ from hilum.model.records import Series
 from hilum.stores.schema import instances, kept_attributes
 
 CHUNK = 500  # keys a statement
+_Key = TypeVar("_Key", int, str)
 
 
 def kept_generations(connection: Connection) -> dict[str, int]:
@@ -18,24 +19,34 @@ def kept_generations(connection: Connection) -> dict[str, int]:
     return {row.keyword: row.generation for row in connection.execute(select(kept_attributes))}
 
 
-def with_unread(found: Sequence[Series], generation_of: Mapping[int, int], kept: Mapping[str, int]) -> list[Series]:
-    """The series with the attributes that are kept now and were not when they came.
+NEVER = 1 << 62
+"""The generation of an attribute that is not kept."""
+
+
+class Unread:
+    """What of a series was never read, by the generation at which it was.
 
     Args:
-        generation_of: series key -> up to which generation its attributes were read.
-        kept: attribute -> generation.
+        kept: attribute -> the generation at which it began to be kept.
     """
-    newest = max(kept.values(), default=0)
-    behind: dict[int, frozenset[str]] = {newest: frozenset()}
-    for generation in set(generation_of.values()) - {newest}:
-        behind[generation] = frozenset(keyword for keyword, since in kept.items() if since > generation)
-    return [replace(one, unread=behind[generation_of[one.key]]) if behind[generation_of[one.key]] else one for one in found]
+
+    def __init__(self, kept: Mapping[str, int]) -> None:
+        self._kept = kept
+        self._by_generation: dict[int, frozenset[str]] = {}
+
+    def at(self, generation: int) -> frozenset[str]:
+        """The attributes that began to be kept only after `generation`."""
+        known = self._by_generation.get(generation)
+        if known is None:
+            known = frozenset(keyword for keyword, since in self._kept.items() if since > generation)
+            self._by_generation[generation] = known
+        return known
 
 
 def with_others(connection: Connection, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
     """The series with the values of `varying` in their other instances (`records.Series.others`)."""
     counted: dict[int, Counter[tuple[str, Any]]] = {one.key: Counter() for one in found}
-    for keys in chunks([one.key for one in found]):
+    for keys in chunked([one.key for one in found], CHUNK):
         rows = connection.execute(select(instances.c.series_key, instances.c.differs).where(instances.c.series_key.in_(keys)))
         for series_key, differs in rows:
             counted[series_key].update(_differing(differs, varying))
@@ -55,6 +66,6 @@ def _by_attribute(counted: Mapping[tuple[str, Any], int]) -> dict[str, list[tupl
     return others
 
 
-def chunks(keys: Sequence[int]) -> Iterable[Sequence[int]]:
+def chunked(keys: Sequence[_Key], size: int) -> Iterator[Sequence[_Key]]:
     """Some keys at a time."""
-    return [keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK)]
+    return (keys[start : start + size] for start in range(0, len(keys), size))
