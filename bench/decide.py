@@ -28,7 +28,6 @@ from hilum.runtime.assembling import Application, assemble, make_tools, open_poo
 from hilum.runtime.dry_running import dry_run
 from hilum.runtime.preparing import prepare
 from hilum.runtime.settings import load_settings
-from hilum.runtime.stepping import Stop
 from hilum.stages import matching
 from hilum.stores.schema import instances, items, patients, series, studies
 
@@ -73,7 +72,7 @@ def _matching(app: Application, arguments: argparse.Namespace) -> Iterator[bool]
     for number in range(arguments.templates):
         app.templates.save(SYSTEM, _template(number), new=True)
     pools = open_pool(app, "deidentified"), open_pool(app, "results")
-    tools = make_tools(app, *pools, Stop())
+    tools = make_tools(app, *pools)
     item = Item(study_id, Kind.STUDY, ADMIN_PROJECT, Stage.MATCHING, Status.CLAIMED, "", 1, 1, NOW)
     what = f"matching, {arguments.instances} instances, {arguments.templates} templates"
     yield _tell(f"{what}, none matches, two conditions over all slices", lambda: matching.run(item, tools), MATCHING_TARGET, times=6)

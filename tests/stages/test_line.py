@@ -4,10 +4,11 @@ import json
 from datetime import timedelta
 
 import pytest
+from counting import Counting
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
-from hilum.processors import NotYet, ProcessingFailedError, Unusable
+from hilum.processors import Artifacts, NotYet, ProcessingFailedError, ProducedFile, Unusable
 from images import image, read_folder, series_of
 
 
@@ -21,7 +22,7 @@ def _place(item):
 def test_an_upload_that_was_completed_is_complete_at_once(line):
     study = line.study(line.send(series_of([1, 2])))
     moves = line.app.ledger.history(SYSTEM, [study.id])
-    assert "Complete with 2 instances: the sender completed the upload." in [move.why for move in moves]
+    assert "Complete with 2 instances: the sender completed the upload (proof: upload-completed)." in [move.why for move in moves]
 
 
 def test_without_the_sender_s_word_a_study_waits_until_it_was_quiet(line):
@@ -67,6 +68,14 @@ def test_a_person_lets_a_held_study_go_on_as_it_is(line, result_of):
     line.run()
     (workitem,) = line.workitems(study)
     assert (workitem.item.status, result_of(workitem)) == (Status.FINISHED, "all=6")
+
+
+def test_results_are_told_who_let_their_findings_go(line, counting):
+    study = line.study(line.send(series_of([1, 2, 3, 5, 6, 7]), report_type="count"))
+    line.app.decisions.retry(SYSTEM, line.workitems(study)[0].id, "It is good enough.")
+    line.run()
+    (order,) = counting.orders
+    assert [one for one in order.findings if one.endswith("Let go by hilum: It is good enough.")]
 
 
 def test_a_real_study_without_its_flair_is_held_and_told_which_series_came_near(line, shared_data):
@@ -242,6 +251,40 @@ def test_a_processor_elsewhere_is_asked_again_with_its_ticket_and_not_ordered_tw
     assert (workitem.item.status, workitem.ticket) == (Status.HELD, {})
 
 
+class Remote(Counting):
+    """Works elsewhere, and needs some time."""
+
+    kind = "remote"
+
+
+def test_the_steps_before_one_that_is_deferred_run_once(line, counting, tmp_path):
+    remote, until = Remote(), line.clock() + timedelta(minutes=5)
+    line.worker._tools.processors["remote"] = remote
+    line.save_template("two_steps", active=False, processing=[{"processor": "counting"}, {"processor": "remote"}])
+    far = tmp_path / "far.txt"
+    far.write_text("done elsewhere")
+    remote.answers = [
+        NotYet(until, "It waits in a queue."),
+        NotYet(until, "It waits still."),
+        Artifacts((ProducedFile(far, "far.txt", "text/plain"),), {"tool": "remote"}),
+    ]
+    study = line.study(line.send(series_of([1, 2]), report_type="two_steps"))
+    for _ in range(2):
+        (workitem,) = line.workitems(study)
+        assert _place(workitem.item) == (Stage.PROCESSING, Status.DEFERRED)
+        assert line.app.catalogue.artifacts(SYSTEM, workitem.id) == []
+        line.app.pack_index.reclaim_replaced()
+        line.clock.now = until
+        line.app.ledger.wake_due(SYSTEM)
+        line.run()
+    (workitem,) = line.workitems(study)
+    assert (len(counting.orders), len(remote.orders)) == (1, 1)
+    results = {one.name: b"".join(line.app.vault.stream(one.stored)) for one in line.app.catalogue.artifacts(SYSTEM, workitem.id)}
+    assert results == {"count.txt": b"all=2", "far.txt": b"done elsewhere"}
+    assert [step["tool"] for step in workitem.provenance["processing"]] == ["counting", "remote"]
+    assert workitem.ticket == {}
+
+
 @pytest.mark.parametrize("name", ["../outside.txt", "/etc/passwd", "a/b", "manifest.json", "", ".hidden", "line\nbreak", "n" * 300])
 def test_a_result_s_name_never_leads_out_of_its_folder(line, counting, name):
     class Unsafe(type(counting)):
@@ -353,6 +396,18 @@ def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, count
     after = _delivered(to_folder)
     assert before.items() <= after.items()
     assert set(after) - set(before) == {f"ward-7/foldered-{workitem.id}-2/{name}" for name in ("renamed.txt", "manifest.json")}
+
+
+def test_what_was_delivered_goes_with_the_study(line):
+    line.save_template("foldered", active=False, destinations=[{"destination": "folder", "settings": {"path": "ward"}}])
+    study = line.study(line.send(series_of([1, 2]), report_type="foldered"))
+    assert read_folder(line.settings.delivered_folder)
+    line.app.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    for pool in (line.received, line.worker._tools.deidentified_pool, line.worker._tools.results_pool):
+        pool.seal(line.app.pack_index.pack_ids())
+    line.app.eraser.erase_all()
+    assert line.app.eraser.is_erased(study.id)
+    assert read_folder(line.settings.delivered_folder) == {}
 
 
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):

@@ -29,6 +29,7 @@ from hilum.model.records import Intake, ScannedInstance, SetAside, Study, Workit
 from hilum.model.templates import Template
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -222,6 +223,7 @@ class Site:
         self.woken = 0
         self.database = database
         self.access = Access(database, self.clock)
+        self.credentials = Credentials(database)
         self.ledger = Ledger(database, self.clock, self._wake, Backoff(attempts=3))
         self.catalogue = Catalogue(database)
         self.intakes = Intakes(database, self.clock, self._wake)

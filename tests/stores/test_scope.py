@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
@@ -25,18 +25,20 @@ from hilum.model.outcomes import (
 )
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
+from hilum.stores.credentials import Credentials
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.following import Cursor
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
+from hilum.stores.pictures import Pictures
 from hilum.stores.registering import Registrar
 from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
+STORES = (Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -101,17 +103,21 @@ CALLS = {
     "Access.keep_token": lambda site, scope, held: site.access.keep_token(scope, "mine", "secret", [_grant("ward")]),
     "Access.revoke_token": lambda site, scope, held: site.access.revoke_token(scope, held["token"].id),
     "Access.add_user": lambda site, scope, held: site.access.add_user(scope, "me", "twelve characters", [_grant("ward")]),
+    "Credentials.tokens": lambda site, scope, held: site.credentials.tokens(scope),
+    "Credentials.users": lambda site, scope, held: site.credentials.users(scope),
+    "Credentials.remove_user": lambda site, scope, held: site.credentials.remove_user(scope, "somebody of the ward"),
     "Catalogue.find_study": lambda site, scope, held: site.catalogue.find_study(scope, held["study"].id),
     "Catalogue.list_studies": lambda site, scope, held: site.catalogue.list_studies(scope, StudyFilter(project="ward"), Page()),
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
     "Catalogue.intakes_of_study": lambda site, scope, held: site.catalogue.intakes_of_study(scope, held["study"].id),
     "Catalogue.requests": lambda site, scope, held: site.catalogue.requests(scope, held["study"].id),
-    "Catalogue.quiet_seconds": lambda site, scope, held: site.catalogue.quiet_seconds(scope, "ward"),
+    "Catalogue.gathering_policy": lambda site, scope, held: site.catalogue.gathering_policy(scope, "ward"),
     "Catalogue.list_series": lambda site, scope, held: site.catalogue.list_series(scope, held["study"].id),
     "Catalogue.find_series": lambda site, scope, held: site.catalogue.find_series(scope, held["series"].id),
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),
     "Catalogue.series_statuses": lambda site, scope, held: _unknown(site.catalogue.series_statuses(scope, [held["series"]])),
     "Catalogue.list_reviews": lambda site, scope, held: site.catalogue.list_reviews(scope, Page()),
+    "Pictures.find": lambda site, scope, held: Pictures(site.database, site.clock).find(scope, held["series"].id),
     "Catalogue.findings": lambda site, scope, held: site.catalogue.findings(scope, held["study"]),
     "Catalogue.verdicts": lambda site, scope, held: site.catalogue.verdicts(scope, held["study"]),
     "Catalogue.conflicts": lambda site, scope, held: site.catalogue.conflicts(scope, held["study"].id),
@@ -126,10 +132,14 @@ CALLS = {
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
     "Catalogue.receipts": lambda site, scope, held: site.catalogue.receipts(scope, held["workitem"].id),
+    "Catalogue.waiting": lambda site, scope, held: site.catalogue.waiting(scope, "ward"),
+    "Catalogue.count_waiting": lambda site, scope, held: site.catalogue.count_waiting(scope, "ward"),
+    "Catalogue.refused_uploads": lambda site, scope, held: site.catalogue.refused_uploads(scope, datetime(2000, 1, 1, tzinfo=UTC)),
     "Catalogue.standing": lambda site, scope, held: site.catalogue.standing(scope),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
@@ -142,6 +152,10 @@ CALLS = {
     "Intakes.start": lambda site, scope, held: site.intakes.start(scope, NewIntake("ward", "uploads")),
     "Intakes.check_sender": lambda site, scope, held: site.intakes.check_sender(scope, "ward"),
     "Intakes.discard": lambda site, scope, held: site.intakes.discard(scope, held["intake"].id),
+    "Intakes.start_archive": lambda site, scope, held: site.intakes.start_archive(
+        scope, NewIntake("ward", "uploads"), "an id", SentFile("a.zip", 1, b"a"), 0
+    ),
+    "Intakes.seal_archive": lambda site, scope, held: site.intakes.seal_archive(scope, held["intake"].id),
     "Intakes.find": lambda site, scope, held: site.intakes.find(scope, held["intake"].id),
     "Intakes.complete": lambda site, scope, held: site.intakes.complete(scope, held["intake"].id),
     "Intakes.abandoned_until": lambda site, scope, held: site.intakes.abandoned_until(scope, held["intake"].id),
@@ -221,6 +235,7 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.deidentified"](site, ward, held)
     assert CALLS["Catalogue.receipts"](site, ward, held)
     assert CALLS["Catalogue.reviews"](site, ward, held)
+    assert CALLS["Pictures.find"](site, ward, held)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,44 @@ class Item(Shape):
     why: str | None = None
 
 
+class Way(Shape):
+    """One thing that a person can do about an item, and the command that does it."""
+
+    does: str
+    command: str
+
+
+class WaitingItem(Item):
+    """An item that needs a person, or was refused; an upload has no study."""
+
+    kind: str
+    project: str
+    since_at: str
+    study: str | None = None
+    study_instance_uid: str | None = None
+    accession_number: str | None = None
+    template: str | None = None
+    ways: list[Way] = Field(default_factory=list)
+
+
+class ItemCount(Shape):
+    """How many items of a kind stand at a stage in a status."""
+
+    kind: str
+    stage: str
+    status: str
+    number: int
+
+
+class Standing(Shape):
+    """How much stands where, what has waited longest for a person, and what was refused in the last day."""
+
+    items: list[ItemCount] = Field(default_factory=list)
+    need_a_person: int = 0
+    oldest: WaitingItem | None = None
+    refused: list[WaitingItem] = Field(default_factory=list)
+
+
 class WorkitemInput(Shape):
     """A series that a workitem works on, and its role in the template."""
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hilum import __version__
 from hilum.api import (
     artifacts,
+    attributes,
     credentials,
     events,
     health,
@@ -29,6 +30,7 @@ from hilum.api import (
     studies,
     templates,
     uploads,
+    waiting,
     workitems,
 )
 from hilum.api.batches import AT_ONCE, Batches
@@ -57,6 +59,7 @@ NOUNS = (
     studies,
     series,
     templates,
+    attributes,
     workitems,
     reviews,
     artifacts,
@@ -66,6 +69,7 @@ NOUNS = (
     events,
     health,
     metrics,
+    waiting,
 )
 JSON_IN_MEMORY = 64 << 20  # bytes of all bodies of changes together
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once

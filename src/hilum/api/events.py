@@ -5,11 +5,11 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import anyio.to_thread
 from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from hilum.api.calling import Call, Reader
+from hilum.api.lanes import READING
 from hilum.api.problems import BusyError
 from hilum.api.routing import make_router
 from hilum.api.shapes import shape_move
@@ -33,7 +33,7 @@ async def listen(call: Reader, request: Request, project: str = "", last_event_i
     wanted = MoveFilter(project=project)
     cursor = Cursor.parse(last_event_id)
     if cursor is None:
-        cursor = await anyio.to_thread.run_sync(call.app.ledger.listen)
+        cursor = await READING.run(call.app.ledger.listen)
     return StreamingResponse(_follow(call, request, wanted, cursor), media_type="text/event-stream")
 
 
@@ -54,4 +54,4 @@ async def _follow(call: Call, request: Request, wanted: MoveFilter, cursor: Curs
 
 
 async def _moves_after(call: Call, wanted: MoveFilter, cursor: Cursor) -> list[tuple[Cursor, Move]]:
-    return await anyio.to_thread.run_sync(lambda: call.app.ledger.follow(call.scope, wanted, cursor))
+    return await READING.run(lambda: call.app.ledger.follow(call.scope, wanted, cursor))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Operator, Reader
@@ -16,6 +17,7 @@ from hilum.model.series_status import STATE_MEANINGS, STATUS_MEANINGS, STEP_MEAN
 from hilum.model.templates import Template
 from hilum.runtime.assembling import operators
 from hilum.runtime.assigning import assign
+from hilum.web.thumbnail import answer_picture
 
 router = make_router("series")
 
@@ -107,6 +109,13 @@ def find_series(call: Reader, series_id: str) -> SeriesShape:
     """One series."""
     one = call.app.catalogue.find_series(call.scope, series_id)
     return shape_series(one, call.app.catalogue.series_statuses(call.scope, [one])[one.id])
+
+
+@router.get("/series/{series_id}/thumbnail.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+def show_thumbnail(call: Reader, request: Request, series_id: str) -> Response:
+    """Its picture, or an icon where it has none (the header Hilum-Picture names it); 202 as long as it has still to be drawn."""
+    one = call.app.catalogue.find_series(call.scope, series_id)
+    return answer_picture(call.app.pictures.find(call.scope, one.id), request.headers.get("if-none-match", ""))
 
 
 @router.get("/series/{series_id}/explain")

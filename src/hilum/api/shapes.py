@@ -72,6 +72,7 @@ class WorkitemBrief(BaseModel):
     id: str
     template: str
     revision: int
+    supersedes: str | None
     stage: str
     status: str
     why: str
@@ -227,9 +228,14 @@ def shape_study(scope: Scope, study: Study, workitems: Iterable[Workitem], asked
 
 
 def _brief(workitem: Workitem) -> WorkitemBrief:
-    item = workitem.item
     return WorkitemBrief(
-        id=workitem.id, template=workitem.template, revision=workitem.revision, stage=item.stage, status=item.status, why=item.why
+        id=workitem.id,
+        template=workitem.template,
+        revision=workitem.revision,
+        supersedes=workitem.supersedes or None,
+        stage=workitem.item.stage,
+        status=workitem.item.status,
+        why=workitem.item.why,
     )
 
 

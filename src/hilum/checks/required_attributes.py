@@ -11,6 +11,8 @@ from hilum.model.templates import RequiredAttribute, Template
 
 kind = "required-attributes"
 severity = Severity.ERROR
+meaning = "The report type needs an attribute of its series that is missing, empty or not valid."
+mend = "Correct it at the modality or the sender and send the study again, or choose another report type."
 for_template = True
 
 

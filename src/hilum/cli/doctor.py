@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from hilum.cli.configuring import Config, Data, configure
-from hilum.cli.connecting import Json
+from hilum.cli.connecting import Json, existing
+from hilum.cli.serve import Dimse, Http
 from hilum.cli.telling import print_json, printable, say, styled
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ class Answer:
         return not self.mend
 
 
-def run(data: Data = None, config: Config = None, json: Json = False) -> None:
+def run(data: Data = None, http: Http = None, dimse: Dimse = None, config: Config = None, json: Json = False) -> None:
     """Look at disk, ports, clock, versions, codecs and server; exit status 1 where something is not in order."""
-    settings = configure(data, config)
-    answers = [answer for look in LOOKS for answer in _look(look, settings)]
+    settings = configure(data, config, http=http, dimse=dimse)
+    answers = [*_look_for_data(data, settings)]
+    answers += [answer for look in LOOKS for answer in _look(look, settings)]
     if json:
         print_json([asdict(answer) | {"ok": answer.is_ok} for answer in answers])
     else:
@@ -43,6 +45,15 @@ def run(data: Data = None, config: Config = None, json: Json = False) -> None:
             say(_line(answer))
     if not all(answer.is_ok for answer in answers):
         raise typer.Exit(1)
+
+
+def _look_for_data(named: Path | None, settings: "Settings") -> Iterator[Answer]:
+    """A data directory that was named and is not there is more often a slip of the pen than a first start."""
+    if settings.data.is_dir():
+        yield Answer("data", f"{settings.data} is there")
+    else:
+        mend = "Name the directory of the server with --data; `hilum serve` makes a new one." if named is not None else ""
+        yield Answer("data", f"{settings.data} is not there; the disk above it is looked at", mend)
 
 
 def _look(look: "Look", settings: "Settings") -> Iterator[Answer]:
@@ -75,7 +86,7 @@ def look_at_disk(settings: "Settings") -> Iterator[Answer]:
 
     from hilum.runtime.holding import list_mounts, mount_of, refuse_network_file_system
 
-    place = _existing(settings.data)
+    place = existing(settings.data)
     mount = mount_of(place, list_mounts())
     refuse_network_file_system(place)
     yield Answer("file system", f"{mount.file_system if mount else 'unknown'} at {place}")
@@ -282,14 +293,6 @@ def look_at_dcm2niix(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 
     said = subprocess.run([dcm2niix.bin, "-v"], capture_output=True, text=True, timeout=20, check=False)
     version = next((line for line in said.stdout.splitlines()[::-1] if line.startswith("v")), "")
     yield Answer("dcm2niix", version or "says no version", "" if version else "Install the package dcm2niix again.")
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    place = folder.absolute()
-    while not place.is_dir():
-        place = place.parent
-    return place
 
 
 Look = Callable[["Settings"], Iterator[Answer]]

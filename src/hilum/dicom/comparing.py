@@ -97,7 +97,7 @@ def comparable(kind: Kind, value: object) -> Comparable | None:
 
 
 def _read_number(value: object) -> Comparable | None:
-    return as_number((value,)) if isinstance(value, (str, int, float)) else None
+    return as_number((value,)) if isinstance(value, (str, int, float)) and value is not True else None
 
 
 def _read_text(value: object) -> Comparable | None:

@@ -174,6 +174,8 @@ def _where(condition: Condition) -> str:
 
 def _shown(value: Any) -> str:
     """'T1W 3D', 2.9, 'GR\\IR'."""
+    if value is True:
+        return "there"
     if value in (None, ""):
         return "nothing"
     return repr("\\".join(map(str, value))) if isinstance(value, (list, tuple)) else repr(value)

@@ -8,7 +8,7 @@
 Here is what a rule says; `judging.py` judges it. Nothing of a rule is ever run as code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -90,6 +90,33 @@ class NoneOf(Strict):
 Rule = Annotated[Condition | AllOf | AnyOf | NoneOf, Field(union_mode="smart")]
 for _group in (AllOf, AnyOf, NoneOf):
     _group.model_rebuild()
+
+
+def with_vrs(rule: Rule, vrs: Mapping[str, str]) -> Rule:
+    """The rule with the VRs of attributes that no dictionary knows.
+
+    Args:
+        vrs: path -> VR.
+    """
+    match rule:
+        case Condition():
+            vr = vrs.get(rule.attribute)
+            return rule.model_copy(update={"vr": vr}) if vr else rule
+        case AllOf(all=parts):
+            return AllOf(all=tuple(with_vrs(part, vrs) for part in parts))
+        case AnyOf(any=parts):
+            return AnyOf(any=tuple(with_vrs(part, vrs) for part in parts))
+        case NoneOf(none=parts):
+            return NoneOf(none=tuple(with_vrs(part, vrs) for part in parts))
+
+
+def depth_of(rule: Rule) -> int:
+    """How many groups lie in each other."""
+    match rule:
+        case Condition():
+            return 0
+        case AllOf(all=parts) | AnyOf(any=parts) | NoneOf(none=parts):
+            return 1 + max(map(depth_of, parts))
 
 
 def conditions_of(rule: Rule) -> Iterator[Condition]:

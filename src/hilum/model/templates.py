@@ -1,13 +1,13 @@
 """A template (report type): what a study must have, and what is done with it. Versions are immutable once saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
 from hilum.model.outcomes import Severity
 from hilum.model.review import ReviewPolicy
-from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Rule, Strict, conditions_of
+from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Rule, Strict, conditions_of, with_vrs
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -70,6 +70,12 @@ class Template(Strict):
         if self.rule is not None:
             yield self.rule
         yield from (series.rule for series in self.required_series)
+
+    def with_vrs(self, vrs: Mapping[str, str]) -> "Template":
+        """The template with the VRs of private attributes that the site has named (path -> VR)."""
+        rule = None if self.rule is None else with_vrs(self.rule, vrs)
+        required = tuple(one.model_copy(update={"rule": with_vrs(one.rule, vrs)}) for one in self.required_series)
+        return self.model_copy(update={"rule": rule, "required_series": required})
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition of its rules."""

@@ -1,7 +1,7 @@
 """The only place that knows which adapter is which: settings in, a whole `Application` out."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from hilum.runtime.stepping import Stop, Worker
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -32,6 +33,8 @@ from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
+from hilum.stores.pictures import Pictures
+from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
@@ -52,13 +55,16 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    credentials: Credentials
     peers: Peers
+    pictures: Pictures
     commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
     intakes: Intakes
     registrar: Registrar
     templates: TemplateShelf
+    private_tags: PrivateTags
     decisions: Decisions
     replies: Replies
     pack_index: PackIndex
@@ -84,23 +90,35 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         settings=settings,
         database=database,
         access=Access(database, clock),
+        credentials=Credentials(database),
         peers=Peers(database, clock),
+        pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
         intakes=intakes,
         registrar=Registrar(database, clock),
         templates=TemplateShelf(database, clock),
+        private_tags=PrivateTags(database, clock),
         decisions=Decisions(database, clock, wake),
         replies=Replies(database, clock),
         pack_index=pack_index,
         rebuilder=Rebuilder(database, clock, intakes, pack_index),
         filler=Filler(database),
-        eraser=Eraser(database, clock, settings.packs),
+        eraser=Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings)),
         vault=PackReader(settings.packs),
         clock=clock,
         wake=wake,
     )
+
+
+def _withdraw(settings: Settings, kind: str, receipt: Mapping[str, Any]) -> None:
+    """Take back a delivery where its destination can: what left this machine cannot be called back."""
+    from hilum.destinations import Host
+
+    member = find_classes("hilum.destinations").get(kind)
+    if member is not None and hasattr(member, "withdraw"):
+        member(Host(settings.delivered_folder)).withdraw(receipt)
 
 
 def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:
@@ -141,6 +159,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
+    from hilum.runtime.decoding import ChildDecoder
 
     processor_host = ProcessorHost(GuardedChildren())
     destination_host = DestinationHost(app.settings.delivered_folder)
@@ -151,15 +170,18 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         registrar=app.registrar,
         catalogue=app.catalogue,
         templates=app.templates,
+        private_vrs=lambda: app.private_tags.vrs(SYSTEM),
         history=app.ledger,
         vault=app.vault,
         deidentified_pool=deidentified,
         results_pool=results,
+        proofs=find_members("hilum.proofs"),
         checks=find_members("hilum.checks"),
         operators=operators(app.clock),
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
+        decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
         sampling_key=read_sampling_key(app.settings.data),

@@ -7,9 +7,11 @@ from hilum.dicom.attributes import UnknownAttributeError, parse_path, vr_of
 from hilum.dicom.comparing import form_of
 from hilum.model.errors import InvalidError
 from hilum.model.judging import Operator, prepare, vr_of_condition
-from hilum.model.rules import NUMBER_OF_INSTANCES, Condition
+from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, depth_of
 from hilum.model.templates import Template
 from hilum.runtime.registry import find_classes, find_members
+
+DEEPEST = 20  # groups within groups
 
 
 def check_template(template: Template) -> None:
@@ -27,6 +29,9 @@ def _troubles(template: Template) -> Iterator[InvalidError]:
     yield from _unknown("destination", [delivery.destination for delivery in template.destinations], destinations)
     if template.deidentification != "keep":
         yield InvalidError(f"There is no de-identification profile {template.deidentification!r}.", "Name keep.")
+    for rule in template.rules():
+        if depth_of(rule) > DEEPEST:
+            yield InvalidError(f"Groups lie more than {DEEPEST} deep in each other.", "Say it with fewer.")
     operators = find_members("hilum.operators")
     for condition in template.conditions():
         yield from condition_troubles(condition, operators)

@@ -80,6 +80,11 @@ def forget_replies(app: Application) -> None:
     app.replies.purge(app.clock() - timedelta(days=1))
 
 
+def discard_unkept(app: Application) -> None:
+    """Archives whose process was killed before they were durable."""
+    app.intakes.discard_unkept()
+
+
 def sweep_scratch(app: Application) -> None:
     """Scratch folders that a killed worker left: nothing runs as long as a day."""
     old = time.time() - 86_400
@@ -109,6 +114,7 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("recover packs", 5, recover),
         Chore("retire", 600, retire),
         Chore("reclaim", 300, reclaim),
+        Chore("discard unkept archives", 3600, discard_unkept),
         Chore("sweep scratch", 3600, sweep_scratch),
         Chore("forget replies", 3600, forget_replies),
     )

@@ -11,12 +11,13 @@ from typing import Any
 
 from hilum.dicom.headers import Header
 from hilum.dicom.part10 import UnreadableError, recognise
-from hilum.dicom.scanner import Source, Wanted, scan, scan_all
+from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StoredBytes, StudiesTouched
 from hilum.model.ports import Tools, Vault
+from hilum.model.reading import source_of
 from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
 _LOG = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def _open_until(intake: Intake, tools: Tools) -> datetime | None:
 
 def _import(item: Item, intake: Intake, tools: Tools) -> None:
     keywords, generation = tools.templates.kept(tools.scope)
-    reader = _Reader(tools.vault, tuple(sorted(keywords)))
+    reader = _Reader(tools.vault, tuple(sorted(keywords)), tools.private_vrs())
     quarantine = str(intake.metadata.get(QUARANTINE, "")) if intake.sender else ""
     while batch := tools.intakes.next_received(tools.scope, item.id, BATCH):
         tools.check_stop()
@@ -99,9 +100,10 @@ class _DataSet:
 class _Reader:
     """Reads the headers of members out of their packs."""
 
-    def __init__(self, vault: Vault, keywords: tuple[str, ...]) -> None:
+    def __init__(self, vault: Vault, keywords: tuple[str, ...], private_vrs: Mapping[str, str]) -> None:
         self._vault = vault
         self._keywords = keywords
+        self._private_vrs = private_vrs
         self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *IMAGE_ATTRIBUTES, *keywords)))
 
     def read(self, member: ReceivedMember) -> ScannedInstance | SetAside:
@@ -120,7 +122,7 @@ class _Reader:
     def read_header(self, one: ScannedInstance) -> Mapping[str, Any]:
         """The whole header without bulk values; empty where only that of what is needed can be read."""
         try:
-            return scan_all(self._source(one.member.stored)).as_json()
+            return scan_all(source_of(self._vault, one.member.stored)).as_json()
         except (HilumError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - as above: what is needed of it was read
@@ -135,7 +137,7 @@ class _Reader:
         return all(this.read_at(at, COMPARED) == other.read_at(at, COMPARED) for at in range(0, this.length, COMPARED))
 
     def _data_set(self, stored: StoredBytes) -> _DataSet | None:
-        source = self._source(stored)
+        source = source_of(self._vault, stored)
         found = recognise(source.read_at(0, min(stored.size, 1 << 16)))
         if found is None:
             return None
@@ -145,7 +147,7 @@ class _Reader:
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:
             return _Trouble(EMPTY)
-        source = self._source(member.stored)
+        source = source_of(self._vault, member.stored)
         recognition = recognise(source.read_at(0, min(member.stored.size, 1 << 16)))
         if recognition is None:
             return _Trouble(NOT_DICOM)
@@ -166,19 +168,8 @@ class _Reader:
             sop_instance_uid=uids["SOPInstanceUID"],
             sop_class_uid=uids["SOPClassUID"],
             transfer_syntax_uid=recognition.transfer_syntax_uid,
-            attributes=attributes_of(header, self._keywords),
+            attributes=attributes_of(header, self._keywords, self._private_vrs),
         )
-
-    def _source(self, stored: StoredBytes) -> Source:
-        first = self._vault.read_at(stored.pack_id, stored.offset, min(stored.size, 1 << 16))
-
-        def read_at(offset: int, size: int) -> bytes:
-            if offset + size <= len(first):
-                return first[offset : offset + size]
-            within = max(0, min(size, stored.size - offset))
-            return self._vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
-
-        return Source(read_at, stored.size)
 
 
 def _missing_pixels(header: Header) -> str:
@@ -189,18 +180,24 @@ def _missing_pixels(header: Header) -> str:
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
-def attributes_of(header: Header, paths: tuple[str, ...]) -> dict[str, Any]:
+def attributes_of(header: Header, paths: tuple[str, ...], private_vrs: Mapping[str, str]) -> dict[str, Any]:
     """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
 
-    What is missing is not there. What is there without a value is "", a sequence the number of its items, bulk its length.
+    What is missing is not there. What is there without a value is ""; a sequence with items, and what has no values that can be read, is
+    True.
+
+    Args:
+        private_vrs: path -> VR, for what comes without one (Implicit VR Little Endian, UN) and is in no dictionary.
     """
     found: dict[str, Any] = {}
     for path in paths:
         values = header.values(path) if "." not in path else _of_all_items(header, path)
+        if values == () and path in private_vrs:
+            values = header.values_as(path, private_vrs[path])
         if values:
             found[path] = values[0] if len(values) == 1 else list(values)
         elif values is not None:
-            found[path] = header.size(path) or ""
+            found[path] = header.has_content(path) or ""
     return found
 
 

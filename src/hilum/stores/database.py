@@ -104,7 +104,8 @@ class Database:
                     connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
                 yield connection
             return
-        with self.engine.connect().execution_options(hilum_immediate=True) as connection, self._lock.held():
+        # Whoever waits for the lock holds no connection: readers need them.
+        with self._lock.held(), self.engine.connect().execution_options(hilum_immediate=True) as connection:
             # SQLite pragma synchronous: FULL syncs the WAL at commit (and all commits before it), NORMAL leaves that to the next one.
             _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
             with connection.begin():

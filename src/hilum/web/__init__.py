@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
@@ -37,7 +37,7 @@ class PageRoute(Route):
     right = Right.READ
 
 
-def routes(app: Application, scope_of: ScopeOf) -> list[BaseRoute]:
+def routes(app: Application, scope_of: ScopeOf) -> list[PageRoute]:
     """The pages, to be mounted at the root beside the API."""
     return [
         PageRoute("/", _page(_to_studies, app, scope_of), name="home page"),
@@ -65,7 +65,8 @@ def _page(page: Page, app: Application, scope_of: ScopeOf) -> Callable[[Request]
 
 def _trouble(error: HilumError) -> Response:
     status = STATUS_OF_KIND.get(error.kind, 500)
-    response = render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")
     if status == 401:
+        response = render("sign_in.html", status)
         response.headers.update(CHALLENGE)
-    return response
+        return response
+    return render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")

@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, Response
 from hilum.model.findings_report import CheckWords, FindingsReport, report_findings
 from hilum.model.identity import Scope
 from hilum.model.outcomes import Severity
+from hilum.model.words import count
 from hilum.runtime.assembling import Application
 from hilum.runtime.registry import find_members
 from hilum.web.rendering import HEADERS, environment
-from hilum.web.words import count
 
 MOST_INSTANCES = 200  # of one finding that are listed; the JSON has all
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hilum import __version__
+from hilum.model.words import count
 from hilum.web import words
 
 HEADERS = {
@@ -41,7 +42,7 @@ def environment() -> Environment:
         "moment": words.moment,
         "utc": words.utc,
         "date": words.date,
-        "count": words.count,
+        "count": count,
     }
     made.globals |= {"version": __version__, "instant": timedelta(milliseconds=50)}
     return made

@@ -55,9 +55,3 @@ def date(value: str) -> str:
         return datetime.strptime(value, "%Y%m%d").strftime("%-d %b %Y")  # noqa: DTZ007 - a date has no zone
     except ValueError:
         return value
-
-
-def count(number: int, noun: str) -> str:
-    """1 image, 2 images, 2 series."""
-    plural = noun if noun.endswith("s") else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"

@@ -42,3 +42,13 @@ matches = Table(
     Column("explanation", Json, nullable=False),
     at("at", nullable=False),
 )
+
+private_tags = Table(  # private attributes that the site has given a name and a VR
+    "private_tags",
+    metadata,
+    Column("path", String(128), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("vr", String(2), nullable=False),
+    Column("who", String(160), nullable=False),
+    at("created_at", nullable=False),
+)
