@@ -104,6 +104,14 @@ def test_a_template_s_required_attribute_is_missed_by_name(line):
     assert study.item.status is Status.HELD
 
 
+def test_a_template_s_required_attribute_must_be_of_its_set_of_values(line):
+    line.save_template("supine", rule=MR, active=False, required_attributes=[{"attribute": "PatientPosition", "values": ["HFS", "FFS"]}])
+    prone = line.study(line.send(series_of([1, 2], PatientPosition="HFP"), report_type="supine"))
+    assert "PatientPosition is none of HFS, FFS in all instances of series 1" in prone.item.why
+    supine = line.study(line.send(series_of([1, 2], study="1.2.826.2", PatientPosition="HFS"), report_type="supine"))
+    assert supine.item.status is Status.FINISHED
+
+
 # --- matching ------------------------------------------------------------------------------------------------------------------------
 
 MR = {"attribute": "Modality", "operator": "equals", "value": "MR"}
