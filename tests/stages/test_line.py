@@ -24,7 +24,7 @@ def _place(item):
 def test_an_upload_that_was_completed_is_complete_at_once(line):
     study = line.study(line.send(series_of([1, 2])))
     moves = line.app.ledger.history(SYSTEM, [study.id])
-    assert "Complete with 2 instances: the sender completed the upload." in [move.why for move in moves]
+    assert "Complete with 2 instances: the sender completed the upload (proof: upload-completed)." in [move.why for move in moves]
 
 
 def test_without_the_sender_s_word_a_study_waits_until_it_was_quiet(line):

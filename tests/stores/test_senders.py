@@ -11,6 +11,8 @@ import pytest
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Status
 from hilum.model.outcomes import Defer, Done, StudiesTouched
+from hilum.runtime.assembling import operators
+from hilum.runtime.registry import find_members
 from hilum.stages import gathering
 from hilum.stores.database import Database
 from hilum.stores.ledger import Ledger
@@ -46,7 +48,9 @@ def do_import(site: Any, intake_id: str) -> None:
 
 def gather(site: Any) -> Any:
     """Gathering's answer for the study that stands there."""
-    tools = SimpleNamespace(catalogue=site.catalogue, scope=SYSTEM, clock=site.clock)
+    tools = SimpleNamespace(
+        catalogue=site.catalogue, scope=SYSTEM, clock=site.clock, proofs=find_members("hilum.proofs"), operators=operators(site.clock)
+    )
     return gathering.run(site.study().item, tools)
 
 

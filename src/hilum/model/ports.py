@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hilum.model.acceptances import Acceptance
+from hilum.model.completeness import GatheringPolicy
 from hilum.model.identity import Scope
 from hilum.model.judging import Operators
 from hilum.model.members import MemberNote, StoredMember
@@ -58,7 +60,7 @@ class Catalogue(Protocol):
     def find_study(self, scope: Scope, study: str) -> Study: ...
     def requests(self, scope: Scope, study_id: str) -> list[Request]: ...
     def made(self, scope: Scope, workitem_id: str, digests: Collection[bytes]) -> Mapping[bytes, StoredBytes]: ...
-    def quiet_seconds(self, scope: Scope, project: str) -> float: ...
+    def gathering_policy(self, scope: Scope, project: str) -> GatheringPolicy: ...
     def list_series(self, scope: Scope, study_id: str = "", *, varying: Collection[str] = ()) -> list[Series]: ...
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]: ...
     def findings(self, scope: Scope, study: Study) -> list[Finding]: ...
@@ -116,11 +118,13 @@ class Tools:
     """Everything a stage is handed.
 
     Args:
-        checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        proofs, checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
         private_vrs: path -> VR of private attributes that no dictionary knows.
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
+        accepted: what people accept of a project's findings.
+        accepted_everywhere: what the site's settings accept.
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
         sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
         check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
@@ -138,12 +142,15 @@ class Tools:
     vault: Vault
     deidentified_pool: Pool
     results_pool: Pool
+    proofs: Mapping[str, Any]
     checks: Mapping[str, Any]
     operators: Operators
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]
     limits: Any
     decoder: Callable[["Tools"], Any]
+    accepted: Callable[[Scope, str], Sequence[Acceptance]]
+    accepted_everywhere: Sequence[Acceptance]
     several_run_all: bool
     scratch: Path
     sampling_key: bytes

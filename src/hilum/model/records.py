@@ -165,6 +165,8 @@ class Request:
     pending: bool = False  # it is being imported, or will be by itself: more may come of it
     waiting: bool = False
     imported_until_at: datetime | None = None
+    ended: bool = False  # the associations of its sender are over
+    expected: Mapping[str, int] = field(default_factory=dict)  # UID of a study or series -> how many instances it has at the sender's
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
+from hilum.model.completeness import EXPECTED_COUNTS, expected_counts_of
 from hilum.model.errors import ConflictError
 from hilum.model.identity import Right, Scope
 from hilum.model.lifecycle import Item, Kind, Stage, Status
@@ -152,17 +153,25 @@ class Intakes:
         with self.database.reading() as connection:
             return find_intake(connection, scope, intake_id)
 
-    def complete(self, scope: Scope, intake_id: str, expected_files: int | None = None) -> Intake:
-        """The sender says that this is all. Idempotent. ConflictError with the missing count when the numbers differ."""
+    def complete(
+        self, scope: Scope, intake_id: str, expected_files: int | None = None, expected_counts: Mapping[str, int] | None = None
+    ) -> Intake:
+        """The sender says that this is all. Idempotent. ConflictError with the missing count when the numbers differ.
+
+        Args:
+            expected_counts: UID of a study or series -> how many instances it has; goes with what the upload's metadata announced.
+        """
         with self.database.writing() as connection:
             item = lock_item(connection, scope, intake_id)
             intake = find_intake(connection, scope, intake_id)
             require(scope, Right.SEND, intake.project)
             if intake.completed_at is None:
                 _check_count(connection, intake_id, expected_files)
-                connection.execute(
-                    update(intakes).where(intakes.c.id == intake_id).values(completed_at=self._clock(), expected_files=expected_files)
-                )
+                announced = {**expected_counts_of(intake.metadata), **(expected_counts or {})}
+                noted = {**intake.metadata, EXPECTED_COUNTS: announced} if announced else intake.metadata
+                now = self._clock()
+                changed = update(intakes).where(intakes.c.id == intake_id)
+                connection.execute(changed.values(completed_at=now, expected_files=expected_files, metadata=dict(noted)))
                 self._seal(connection, scope, item)
             completed = find_intake(connection, scope, intake_id)
         self._wake()

@@ -31,7 +31,7 @@ ENTRY_ICONS: Mapping[EntryKind, str] = {
 }
 SERIES_BADGES: Mapping[SeriesState, Badge] = {
     SeriesState.PROCESSING: Badge("Processing", "working"),
-    SeriesState.UNPROCESSED: Badge("Unprocessed", "held", "held"),
+    SeriesState.UNPROCESSED: Badge("Unprocessed", "skipped"),
     SeriesState.COMPLETE: Badge("Complete", "finished", "good"),
     SeriesState.FAILED: BADGES[Status.FAILED],
 }

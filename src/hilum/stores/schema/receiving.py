@@ -37,6 +37,7 @@ intakes = Table(
     Column("sender", String(160), index=True),  # of a door whose senders never say that they are through: what makes deliveries one
     Column("interrupted", Boolean, nullable=False, server_default=false()),
     at("imported_until_at"),  # all that was indexed by then is imported
+    at("ended_at"),  # its sender's last association was over
 )
 
 peers = Table(  # DICOM application entities that we know (PS3.8 7.1.1.3)
