@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tests.api.conftest import Site
 
-from hilum.doors.uploads import Delivery, ReceivedFile, UploadDoor, WholeBody
+from hilum.doors.upload_contract import Delivery, ReceivedFile, WholeBody
+from hilum.doors.uploads import UploadDoor
 from hilum.doors.zips import ArchiveLimits
 from hilum.model.errors import InvalidError
 from hilum.runtime.assembling import open_pool

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from tests.stores.conftest import postgresql  # noqa: F401 - a fixture
 from hilum.api.problems import status_of
 from hilum.model.errors import StorageFullError
 from hilum.model.members import StoredMember
+from hilum.stores import intakes
 from hilum.stores.database import Database
-from hilum.stores.intakes import Intakes
 from hilum.stores.schema import files, metadata, projects
 
 NAME = "DOE^JANE"
@@ -47,10 +48,10 @@ def test_a_sender_hears_nothing_of_other_bodies_when_the_index_fails(
 ) -> None:
     upload: Uploading = uploading(site.project())
 
-    def fail(_intakes: Intakes, connection: Connection, _received: Sequence[StoredMember]) -> None:
+    def fail(connection: Connection, _received: Sequence[StoredMember], _now: datetime) -> None:
         connection.execute(insert(projects).values(name="admin", description=NAME))
 
-    monkeypatch.setattr(Intakes, "_index_in", fail)
+    monkeypatch.setattr(intakes, "index_members", fail)
     reply = upload.put("a", b"x")
     assert reply.status_code == 503
     assert NAME not in reply.text + caplog.text

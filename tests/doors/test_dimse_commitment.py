@@ -1,18 +1,28 @@
 """Storage Commitment Push Model, asked for by pynetdicom."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
+from waiting import wait_until
 
 from hilum.dicom.part10 import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from hilum.doors.dimse_commitment import read_request
-from hilum.model.records import Peer
+from hilum.dicom.upperlayer.messages import NActionRequest
+from hilum.doors.dimse_commitment import MOST_BYTES, read_request
+from hilum.doors.dimse_requestor import AssociationError
+from hilum.model.identity import SYSTEM
+from hilum.model.records import OwedReport, Peer
+from hilum.runtime.assembling import Application, assemble, utc_now
+from hilum.runtime.reporting import report_commitments
 
 COMMITMENT, INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -21,13 +31,15 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 class Reports:
     """What a peer was told by N-EVENT-REPORT."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 1) -> None:
+        self._expected = expected
         self.came = threading.Event()
         self.heard: list[tuple[int, Dataset]] = []
 
     def hear(self, event: Any) -> tuple[int, None]:
         self.heard.append((event.request.EventTypeID, event.event_information))
-        self.came.set()
+        if len(self.heard) >= self._expected:
+            self.came.set()
         return 0x0000, None
 
 
@@ -48,6 +60,7 @@ def ask(site, reports: Reports, request: Dataset, syntax: str, *, leave: bool = 
     status, _ = association.send_n_action(request, 1, UID(COMMITMENT), UID(INSTANCE))
     if not leave:
         assert reports.came.wait(10)
+        wait_until(lambda: owed(site) == [])  # pynetdicom's answer is sent after its handler
     association.release()
     return status.Status
 
@@ -91,24 +104,140 @@ def test_another_projects_instances_are_not_committed(site, make_data_set: Calla
 
 
 def test_a_request_without_references_is_refused(site) -> None:
-    assert ask(site, Reports(), asked_for(), EXPLICIT_VR_LITTLE_ENDIAN, leave=True) != 0x0000
+    assert ask(site, Reports(), asked_for(), EXPLICIT_VR_LITTLE_ENDIAN, leave=True) == 0x0115
 
 
-def test_a_peer_that_has_left_is_told_on_an_association_of_ours(site) -> None:
-    from hilum.doors.dimse_commitment import CommitmentResult
-    from hilum.runtime.asking_peers import report_commitment
+@pytest.mark.parametrize(
+    ("sop_class", "instance", "action", "status"),
+    [(MR, INSTANCE, 1, 0x0118), (COMMITMENT, "1.2.3", 1, 0x0112), (COMMITMENT, INSTANCE, 2, 0x0123)],
+)
+def test_an_action_that_is_none_of_ours_is_refused_with_its_status(site, sop_class: str, instance: str, action: int, status: int) -> None:
+    message = NActionRequest(message_id=1, requested_sop_class_uid=sop_class, requested_sop_instance_uid=instance, action_type_id=action)
+    with site.associate(sop_class=COMMITMENT) as peer:
+        assert peer.ask(1, message, b"").status == status
 
-    reports = Reports()
-    listener = AE("MODALITY")
-    listener.add_supported_context(COMMITMENT, scu_role=True, scp_role=True)
-    server = listener.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, reports.hear)])
+
+def test_a_request_that_is_too_long_is_refused_and_not_kept_in_memory(site) -> None:
+    message = NActionRequest(message_id=1, requested_sop_class_uid=COMMITMENT, requested_sop_instance_uid=INSTANCE, action_type_id=1)
+    with site.associate(sop_class=COMMITMENT) as peer:
+        assert peer.ask(1, message, bytes(MOST_BYTES + 2)).status == 0x0213
+
+
+def test_several_requests_of_one_association_are_reported_one_at_a_time(site, make_data_set: Callable) -> None:
+    site.store(make_data_set("1.2.60.7"), "1.2.60.7")
+    reports = Reports(expected=3)
+    peer = AE("MODALITY")
+    peer.requested_contexts = [build_context(COMMITMENT, [EXPLICIT_VR_LITTLE_ENDIAN])]
+    association = peer.associate("127.0.0.1", site.port, ae_title="HILUM", evt_handlers=[(evt.EVT_N_EVENT_REPORT, reports.hear)])
+    for number in (1, 2, 3):
+        request = asked_for("1.2.60.7")
+        request.TransactionUID = f"1.2.60.9{number}"
+        assert association.send_n_action(request, 1, UID(COMMITMENT), UID(INSTANCE))[0].Status == 0
+    assert reports.came.wait(10)
+    wait_until(lambda: owed(site) == [])
+    association.release()
+    assert sorted(told.TransactionUID for _, told in reports.heard) == ["1.2.60.91", "1.2.60.92", "1.2.60.93"]
+
+
+# --- who has left is told on an association of ours --------------------------------------------------------------------------------
+
+
+@contextmanager
+def listening(reports: Reports, *, scp_role: bool | None = True, port: int = 0) -> Iterator[int]:
+    """pynetdicom as the modality that waits for its reports; its port."""
+    modality = AE("MODALITY")
+    modality.add_supported_context(COMMITMENT, scu_role=scp_role, scp_role=scp_role)
+    server = modality.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, reports.hear)])
     try:
-        peer = Peer("modality", "MODALITY", "127.0.0.1", server.server_address[1])
-        result = CommitmentResult(1, "1.2.60.98", ((MR, "1.2.60.6"),), ())
-        assert report_commitment(peer, "HILUM", result, site.app.settings)
+        yield server.server_address[1]
     finally:
         server.shutdown()
-    assert [(event_type, told.TransactionUID) for event_type, told in reports.heard] == [(1, "1.2.60.98")]
+
+
+def later(site, **delta: float) -> Application:
+    """The stores as another process opens them after so long."""
+    return assemble(site.app.settings, clock=lambda: utc_now() + timedelta(**delta))
+
+
+def owed(site) -> list[OwedReport]:
+    app = later(site, days=30)
+    try:
+        return app.commitments.due(SYSTEM)
+    finally:
+        app.close()
+
+
+def report(site, **delta: float) -> list[str]:
+    app = later(site, **delta)
+    try:
+        return report_commitments(app)
+    finally:
+        app.close()
+
+
+def ask_and_leave(site, make_data_set: Callable, uid: str) -> None:
+    """Broken off right after the answer: the report on this association is never confirmed."""
+    site.store(make_data_set(uid), uid, calling="MODALITY")
+    body = request_bytes(uid)
+    message = NActionRequest(message_id=1, requested_sop_class_uid=COMMITMENT, requested_sop_instance_uid=INSTANCE, action_type_id=1)
+    with suppress(AssociationError), site.associate(calling="MODALITY", sop_class=COMMITMENT) as peer:
+        assert peer.ask(1, message, body).status == 0
+        raise AssociationError("it leaves")
+    wait_until(lambda: len(site.app.commitments.due(SYSTEM)) == 1)
+
+
+def request_bytes(uid: str) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, asked_for(uid))
+    return buffer.getvalue()
+
+
+def test_a_peer_that_left_is_told_on_an_association_of_ours(make_site: Callable, make_data_set: Callable) -> None:
+    site, reports = make_site(), Reports()
+    ask_and_leave(site, make_data_set, "1.2.61.1")
+    with listening(reports) as port:
+        site.app.peers.add(SYSTEM, Peer("modality", "MODALITY", "127.0.0.1", port))
+        assert report(site) == []
+    assert [(event_type, told.TransactionUID) for event_type, told in reports.heard] == [(1, "1.2.60.99")]
+    assert owed(site) == []
+
+
+def test_a_report_that_nobody_takes_is_tried_again_with_back_off_until_it_is_taken(make_site: Callable, make_data_set: Callable) -> None:
+    """Each round by stores that are opened anew, as after a restart."""
+    site, reports = make_site(), Reports()
+    ask_and_leave(site, make_data_set, "1.2.61.2")
+    assert report(site) == ["A report of storage commitment waits. 'MODALITY' at 127.0.0.1 is no registered peer (`hilum pacs add`)."]
+    with listening(reports) as port:
+        pass  # a port where nobody listens any more
+    site.app.peers.add(SYSTEM, Peer("modality", "MODALITY", "127.0.0.1", port))
+    assert report(site, seconds=2) == []  # it rests
+    (why,) = report(site, seconds=6)
+    assert "cannot be reached" in why
+    assert [one.attempt for one in owed(site)] == [2]
+    with listening(reports, port=port):
+        assert report(site, hours=1) == []
+    assert [told.TransactionUID for _, told in reports.heard] == ["1.2.60.99"]
+    assert owed(site) == []
+
+
+def test_a_report_is_given_up_when_its_time_is_over(make_site: Callable, make_data_set: Callable, caplog: pytest.LogCaptureFixture) -> None:
+    site = make_site(dimse_report_hours=1)
+    ask_and_leave(site, make_data_set, "1.2.61.3")
+    report(site, hours=2)
+    assert owed(site) == []
+    assert "1.2.60.99 is given up" in caplog.text
+
+
+def test_a_peer_that_does_not_agree_to_the_scps_role_is_not_forced(make_site: Callable, make_data_set: Callable) -> None:
+    site, reports = make_site(), Reports()
+    ask_and_leave(site, make_data_set, "1.2.61.4")
+    with listening(reports, scp_role=None) as port:
+        site.app.peers.add(SYSTEM, Peer("modality", "MODALITY", "127.0.0.1", port))
+        (why,) = report(site)
+    assert "does not agree to our role" in why
+    assert reports.heard == []
+    assert len(owed(site)) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"garbage" * 10, bytes(100)])

@@ -1,14 +1,20 @@
 """Everything that was received becomes an instance of the catalogue, or is set aside with its reason; nothing stops the rest."""
 
+import io
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 
+from hilum.dicom.part10 import Recognition
+from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Status
 from hilum.model.records import MemberState
-from images import image, series_of
+from hilum.stages.importing import attributes_of
+from images import EXPLICIT_LITTLE_ENDIAN, image, series_of
 
 
 def _aside(line, intake):
@@ -103,8 +109,35 @@ def test_the_same_bytes_are_already_held_and_other_bytes_are_a_conflict_with_a_f
     assert (study.revision, study.number_of_instances) == (2, 4)
     (finding,) = [one for one in line.findings(study) if one[0] == "conflicting-instances"]
     assert finding[1] == "error"
-    assert finding[2].startswith("The instance 1.2.826.1.1.2 is held already with other bytes; the one held is kept.")
+    assert finding[2].startswith("The instance 1.2.826.1.1.2 is held already with another data set; the one held is kept.")
     assert line.held_bytes()["1.2.826.1.1.2"] == image(2)
+
+
+def _rewritten(body: bytes, transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN) -> bytes:
+    """The same object in another file: with another preamble and another File Meta group."""
+    read = pydicom.dcmread(io.BytesIO(body))
+    read.preamble = b"II*" + bytes(125)
+    read.file_meta.ImplementationVersionName = "ANOTHER DOOR"
+    read.file_meta.TransferSyntaxUID = transfer_syntax
+    written = io.BytesIO()
+    pydicom.dcmwrite(written, read, implicit_vr=transfer_syntax == ImplicitVRLittleEndian, little_endian=True)
+    return written.getvalue()
+
+
+def test_the_same_object_in_another_file_is_already_held(line):
+    """File Meta and preamble differ by sender and door (PS3.10 7.1); the object is what follows them."""
+    line.send({"1.dcm": image(1)})
+    again = line.send({"1.dcm": _rewritten(image(1))})
+    counts = line.app.intakes.counts(SYSTEM, again.id)
+    assert (counts["already_held"], counts["conflicts"]) == (1, 0)
+    assert line.held_bytes()["1.2.826.1.1.1"] == image(1)
+
+
+@pytest.mark.parametrize("other", [_rewritten(image(1), ImplicitVRLittleEndian), _rewritten(image(1, PixelData=bytes(31) + b"1"))])
+def test_another_encoding_and_another_last_byte_are_conflicts(line, other):
+    line.send({"1.dcm": image(1)})
+    again = line.send({"1.dcm": other})
+    assert line.app.intakes.counts(SYSTEM, again.id)["conflicts"] == 1
 
 
 def test_a_conflict_that_comes_when_all_is_done_leaves_its_finding_all_the_same(line):
@@ -166,3 +199,44 @@ def _is_dicom(body):
         return "SOPInstanceUID" in pydicom.dcmread(io.BytesIO(body), stop_before_pixels=True)
     except (pydicom.errors.InvalidDicomError, EOFError):
         return False
+
+
+# --- what rules ask of a header ------------------------------------------------------------------------------------------------------
+
+
+def _asked(dataset, *paths, implicit, private_vrs=None):
+    written = io.BytesIO()
+    pydicom.dcmwrite(written, dataset, implicit_vr=implicit, little_endian=True)
+    body = written.getvalue()  # the data set alone
+    syntax = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1"
+    header = scan(Source.of_bytes(body), Wanted(*paths), Recognition(syntax, 0), to_the_end=False)
+    return attributes_of(header, paths, private_vrs or {})
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_values_of_all_items_of_a_sequence_are_kept_and_those_of_one(implicit):
+    dataset = Dataset()
+    dataset.RequestAttributesSequence = [Dataset(), Dataset(), Dataset()]
+    for number, item in enumerate(dataset.RequestAttributesSequence[:2]):
+        item.RequestedProcedureID = f"R{number}"
+    every, second = (f"RequestAttributesSequence[{which}].RequestedProcedureID" for which in "*1")
+    asked = _asked(dataset, every, second, "RequestAttributesSequence", "ReferencedImageSequence", implicit=implicit)
+    assert asked == {every: ["R0", "R1"], second: "R1", "RequestAttributesSequence": True}
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_an_empty_attribute_is_told_from_a_missing_one(implicit):
+    dataset = Dataset()
+    dataset.ContrastBolusAgent = ""
+    dataset.ReferencedImageSequence = []
+    asked = _asked(dataset, "ContrastBolusAgent", "BodyPartExamined", "ReferencedImageSequence", implicit=implicit)
+    assert asked == {"ContrastBolusAgent": "", "ReferencedImageSequence": ""}
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_private_attribute_of_unknown_form_is_read_as_the_site_has_named_it(implicit):
+    dataset, path = Dataset(), "(0019,100C) ACME"
+    block = dataset.private_block(0x0019, "ACME", create=True)
+    block.add_new(0x0C, "IS", "7")
+    assert _asked(dataset, path, implicit=implicit) == {path: True if implicit else 7}
+    assert _asked(dataset, path, implicit=implicit, private_vrs={path: "IS"}) == {path: 7}

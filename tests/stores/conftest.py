@@ -24,11 +24,12 @@ from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
 from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Item, Kind
 from hilum.model.members import MemberNote, StoredMember
-from hilum.model.outcomes import Done, Matched, NewWorkitem, SeriesInput, StudiesTouched
+from hilum.model.outcomes import Done, Matched, NewWorkitem, SeriesInput, StoredBytes, StudiesTouched
 from hilum.model.records import Intake, ScannedInstance, SetAside, Study, Workitem
 from hilum.model.templates import Template
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -194,18 +195,19 @@ class Clock:
 
 @dataclass(frozen=True)
 class Image:
-    """An instance as a test writes it; `content` stands for its bytes."""
+    """An instance as a test writes it; `content` stands for its data set, `meta` for what a file has around it."""
 
     uid: str
     study: str = "1.2.1"
     series: str = "1.2.1.1"
     content: str = ""
+    meta: str = ""
     patient_id: str = "P1"
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> bytes:
-        return hashlib.sha256(f"{self.uid} {self.content}".encode()).digest()
+        return hashlib.sha256(f"{self.uid} {self.content} {self.meta}".encode()).digest()
 
     def scanned(self, member: Any) -> ScannedInstance:
         attributes = {"PatientID": self.patient_id, "Modality": "MR", "InstanceNumber": 1, **self.attributes}
@@ -221,6 +223,7 @@ class Site:
         self.woken = 0
         self.database = database
         self.access = Access(database, self.clock)
+        self.credentials = Credentials(database)
         self.ledger = Ledger(database, self.clock, self._wake, Backoff(attempts=3))
         self.catalogue = Catalogue(database)
         self.intakes = Intakes(database, self.clock, self._wake)
@@ -272,7 +275,14 @@ class Site:
         images = [(member, self._images[member.stored.sha256]) for member in members]
         scanned = [image.scanned(member) for member, image in images if not aside(image)]
         refused = [SetAside(member, aside(image)) for member, image in images if aside(image)]
-        self.registrar.register(SYSTEM, intake.id, scanned, refused, lambda one: {"uid": one.sop_instance_uid}, generation)
+
+        def read_header(one: ScannedInstance) -> dict[str, str]:
+            return {"uid": one.sop_instance_uid}
+
+        def has_same_data_set(one: ScannedInstance, held: StoredBytes) -> bool:
+            return self._images[one.member.stored.sha256].content == self._images[held.sha256].content
+
+        self.registrar.register(SYSTEM, intake.id, scanned, refused, read_header, has_same_data_set, generation)
 
     def finish_importing(self, intake: Intake) -> None:
         item = self.claim(Kind.INTAKE)

@@ -124,7 +124,7 @@ def test_a_conflict_with_a_study_that_is_through_has_it_checked_again(site, imag
     study = site.study()
     assert (study.revision, study.item.stage) == (1, "checking")
     assert [one.reason for one in site.catalogue.conflicts(SYSTEM, study.id)] == [
-        "The instance 1.2.1.1.1 is held already with other bytes; the one held is kept."
+        "The instance 1.2.1.1.1 is held already with another data set; the one held is kept."
     ]
 
 

@@ -15,6 +15,7 @@ from hilum.runtime.assembling import assemble
 from hilum.runtime.preparing import prepare
 from hilum.stores import erasing
 from hilum.stores.catalogue import Page, StudyFilter
+from hilum.stores.replies import Reply
 from hilum.stores.schema import artifacts, derivatives, files, items, members, metadata, moves, patients, studies
 from images import image, series_of
 
@@ -192,6 +193,18 @@ def test_retention_buries_what_is_older_than_its_project_keeps(settings):
         assert [study.study_instance_uid for study in left] == [DOOMED]
         (tombstone,) = line.app.eraser.tombstones(SYSTEM)
         assert tombstone.reason == "Kept for 30 days, as its project says."
+
+
+def test_retention_forgets_the_replies_in_which_the_study_stands(settings):
+    with opened(settings) as line:
+        line.app.access.create_project(SYSTEM, "trial", retention_days=30)
+        line.send(kept(), project="trial", report_type="unknown, so that it goes no further")
+        line.clock.advance(days=31)
+        line.app.replies.keep("a sender", "a key", b"1" * 32, Reply(202, f'{{"id": "{_study(line.app, KEPT).id}", "patient_id": "P77"}}'))
+        line.app.replies.keep("a sender", "another", b"2" * 32, Reply(202, "{}"))
+        assert line.app.eraser.retire_due() == 1
+        assert line.app.replies.find("a sender", "a key", b"1" * 32) is None
+        assert line.app.replies.find("a sender", "another", b"2" * 32) is not None
 
 
 # --- killed at every step ------------------------------------------------------------------------------------------------------------

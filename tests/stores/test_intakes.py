@@ -10,7 +10,8 @@ from hilum.model.errors import ConflictError, ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import Done, Refuse
-from hilum.stores.intakes import NewIntake, SentFile
+from hilum.stores.intakes import NewIntake
+from hilum.stores.offering import SentFile
 
 
 def _status(site, intake):

@@ -62,6 +62,22 @@ def test_two_that_clash_within_one_upload_are_told_apart_as_well(site, image):
     assert _states(site, intake) == {"a.dcm": "imported", "b.dcm": "conflict"}
 
 
+def test_the_same_data_set_with_another_file_meta_is_already_held(site, image):
+    site.deliver(image("1.2.1.1.1", meta="by HTTP"))
+    intake = site.deliver(image("1.2.1.1.1", meta="by C-STORE"), image("1.2.1.1.2"))
+    assert _states(site, intake) == {"1.2.1.1.1.dcm": "already_held", "1.2.1.1.2.dcm": "imported"}
+    (one,) = site.catalogue.list_series(SYSTEM, site.study().id)
+    held = {instance.sop_instance_uid: instance.stored.sha256 for instance in site.catalogue.instances_of(SYSTEM, one)}
+    assert held["1.2.1.1.1"] == image("1.2.1.1.1", meta="by HTTP").sha256
+
+
+def test_two_files_of_one_instance_in_one_upload_are_one_and_its_copy(site, image):
+    intake = site.start()
+    site.intakes.index([site.member(intake, image("1.2.1.1.1", meta=meta), f"{meta}.dcm") for meta in ("a", "b")])
+    site.register(intake)
+    assert _states(site, intake) == {"a.dcm": "imported", "b.dcm": "already_held"}
+
+
 def test_another_patient_s_image_in_the_same_study_is_set_aside(site, image):
     site.deliver(image("1.2.1.1.1"))
     intake = site.deliver(image("1.2.1.1.2", patient_id="P2"))
@@ -101,7 +117,7 @@ def test_a_batch_that_two_workers_register_leaves_its_instances_once(site, image
     site.intakes.complete(SYSTEM, intake.id)
     site.register(intake)
     again = [site._images[member.stored.sha256].scanned(member) for member in seen]
-    site.registrar.register(SYSTEM, intake.id, again, [], lambda one: {}, 1)
+    site.registrar.register(SYSTEM, intake.id, again, [], lambda one: {}, lambda one, held: False, 1)
     site.finish_importing(intake)
     assert set(_states(site, intake).values()) == {"imported"}
     assert site.study().number_of_instances == 2
@@ -115,7 +131,7 @@ def test_a_deleted_study_does_not_come_back_by_a_worker_that_was_slow(site, imag
     site.intakes.complete(SYSTEM, intake.id)
     site.finish_importing(intake)
     site.eraser.delete_study(SYSTEM, site.study().id, "A wish of the patient.")
-    site.registrar.register(SYSTEM, intake.id, [image("1.2.1.1.1").scanned(seen[0])], [], lambda one: {}, 1)
+    site.registrar.register(SYSTEM, intake.id, [image("1.2.1.1.1").scanned(seen[0])], [], lambda one: {}, lambda one, held: False, 1)
     assert site.catalogue.studies_of_intake(SYSTEM, intake.id) == []
 
 

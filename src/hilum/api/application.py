@@ -2,19 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hilum import __version__
 from hilum.api import (
     artifacts,
+    attributes,
+    checks,
     credentials,
     events,
     health,
@@ -23,11 +25,13 @@ from hilum.api import (
     metrics,
     pacs,
     projects,
+    reviews,
     series,
     set_aside,
     studies,
     templates,
     uploads,
+    waiting,
     workitems,
 )
 from hilum.api.batches import AT_ONCE, Batches
@@ -36,17 +40,20 @@ from hilum.api.calling import Authenticator
 from hilum.api.deliveries import Deliveries
 from hilum.api.metrics import Metrics
 from hilum.api.pages import page_routes
-from hilum.api.problems import handle_errors, problem_of_bug
+from hilum.api.problems import handle_errors, problem_of, problem_of_bug
 from hilum.api.routing import PREFIX, Turns
 from hilum.api.upload_files import DRAINED_BYTES, ArchiveRoute, FileRoute, Intake, UploadRoute
-from hilum.doors.uploads import Pool, UploadDoor
+from hilum.doors.upload_contract import Pool
+from hilum.doors.uploads import UploadDoor
 from hilum.doors.zips import ArchiveLimits
+from hilum.model.errors import HilumError
 from hilum.runtime.assembling import Application
 from hilum.runtime.settings import Settings
 
 _LOG = logging.getLogger("hilum.access")
 
 NOUNS = (
+    checks,
     projects,
     pacs,
     credentials,
@@ -54,7 +61,9 @@ NOUNS = (
     studies,
     series,
     templates,
+    attributes,
     workitems,
+    reviews,
     artifacts,
     items,
     set_aside,
@@ -62,6 +71,7 @@ NOUNS = (
     events,
     health,
     metrics,
+    waiting,
 )
 JSON_IN_MEMORY = 64 << 20  # bytes of all bodies of changes together
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once
@@ -93,13 +103,14 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     api.state.metrics = watched
     api.state.intake = intake
     api.state.is_stopping = False
-    # First of all, the path that images come in by: routes are tried one after the other.
-    api.router.routes[:0] = [FileRoute(intake).route(), ArchiveRoute(intake).route()]
+    taking = [FileRoute(intake).route(), ArchiveRoute(intake).route()]
+    api.router.routes.extend(taking)
     for noun in NOUNS:
         api.router.routes.extend(noun.router.routes)
     api.router.routes.extend(studies.searching.routes)
     api.router.routes.extend(page_routes(app, api.state.authenticator))
     handle_errors(api)
+    api.add_middleware(FirstRoutes, routes=taking)
     api.add_middleware(Surroundings, metrics=watched)
     _describe_uploads(api)
     return api
@@ -114,6 +125,30 @@ def archive_limits(settings: Settings) -> ArchiveLimits:
         nesting=settings.archive_nesting,
         name_bytes=settings.file_name_bytes,
     )
+
+
+class FirstRoutes:
+    """The path that images come in by, tried before anything else: the framework's own way to a route takes a sixth of a file's time."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[UploadRoute]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = scope["type"] == "http" and next(filter(None, (self._match(route, scope) for route in self._routes)), None)
+        if not found:
+            await self._app(scope, receive, send)
+            return
+        scope.update(found)
+        try:
+            await found["endpoint"](scope, receive, send)
+        except HilumError as error:
+            await problem_of(error)(scope, receive, send)
+
+    @staticmethod
+    def _match(route: UploadRoute, scope: Scope) -> Scope | None:
+        match, child = route.matches(scope)
+        return child if match is Match.FULL else None
 
 
 class Surroundings:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
-from hilum.doors.uploads import ReceivedFile, WholeBody
+from hilum.doors.upload_contract import ReceivedFile, WholeBody
 from hilum.model.errors import HilumError
 
 AT_ONCE = 2  # one batch is written while the other waits for the disk

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from hilum.doors.uploads import SendAgainError
+from hilum.doors.upload_contract import SendAgainError
 from hilum.model.errors import (
     ConflictError,
     DigestError,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from hilum.api.bodies import Body, Memory, announced_size, check_announced
 from hilum.api.calling import Caller, Needs, caller_of
+from hilum.api.lanes import CHANGING, READING, in_lane
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
 from hilum.stores.replies import Reply
@@ -21,13 +21,17 @@ PREFIX = "/api/v1"
 MOST_JSON_BYTES = 16 << 20  # an offer of 100,000 files
 SEND_LESS = "Send it in several calls."
 
-CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class HilumRoute(APIRoute):
-    """A route of the API."""
+    """A route of the API; what reads and what changes wait in lanes of their own."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        lane = CHANGING if CHANGING_METHODS & set(options.get("methods") or ()) else READING
+        super().__init__(path, in_lane(lane, endpoint), **options)
 
     @property
     def right(self) -> Right | None:
@@ -38,7 +42,7 @@ class HilumRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Changes are made once for each Idempotency-Key."""
         handle = super().get_route_handler()
-        return _Change(handle) if CHANGING & set(self.methods or ()) else handle
+        return _Change(handle) if CHANGING_METHODS & set(self.methods or ()) else handle
 
 
 class UnrepeatedRoute(HilumRoute):
@@ -90,12 +94,12 @@ class _Change:
 
     async def _once(self, request: Request, who: str, key: str, digest: bytes) -> Response:
         replies = cast(Application, request.app.state.application).replies
-        known = await anyio.to_thread.run_sync(replies.find, who, key, digest)
+        known = await READING.run(replies.find, who, key, digest)
         if known is not None:
             return reply_again(known)
         response = await self._handle(request)
         if response.status_code < 300:
-            await anyio.to_thread.run_sync(replies.keep, who, key, digest, Reply(response.status_code, bytes(response.body).decode()))
+            await CHANGING.run(replies.keep, who, key, digest, Reply(response.status_code, bytes(response.body).decode()))
         return response
 
 

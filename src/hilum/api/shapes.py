@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, PlainSerializer
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import Item, SeriesStatus
-from hilum.model.outcomes import Finding
+from hilum.model.lifecycle import Item, Step
 from hilum.model.records import Artifact, Move, Project, Series, SetAsideMember, Study, Workitem
+from hilum.model.series_status import SeriesStanding, SeriesState, SeriesStatus
 
 
 def rfc3339(at: datetime) -> str:
@@ -72,6 +72,7 @@ class WorkitemBrief(BaseModel):
     id: str
     template: str
     revision: int
+    supersedes: str | None
     stage: str
     status: str
     why: str
@@ -110,15 +111,9 @@ class SeriesShape(BaseModel):
     description: str
     number_of_instances: int
     series_status: SeriesStatus
-
-
-class FindingShape(BaseModel):
-    check: str = Field(examples=["missing-slices"])
-    severity: str
-    sentence: str
-    template: str | None
-    series: str | None
-    instances: list[str]
+    series_state: SeriesState
+    series_status_meaning: str
+    step: Step
 
 
 class ArtifactShape(BaseModel):
@@ -233,13 +228,18 @@ def shape_study(scope: Scope, study: Study, workitems: Iterable[Workitem], asked
 
 
 def _brief(workitem: Workitem) -> WorkitemBrief:
-    item = workitem.item
     return WorkitemBrief(
-        id=workitem.id, template=workitem.template, revision=workitem.revision, stage=item.stage, status=item.status, why=item.why
+        id=workitem.id,
+        template=workitem.template,
+        revision=workitem.revision,
+        supersedes=workitem.supersedes or None,
+        stage=workitem.item.stage,
+        status=workitem.item.status,
+        why=workitem.item.why,
     )
 
 
-def shape_series(one: Series, status: SeriesStatus) -> SeriesShape:
+def shape_series(one: Series, standing: SeriesStanding) -> SeriesShape:
     return SeriesShape(
         id=one.id,
         study=one.study_id,
@@ -248,18 +248,10 @@ def shape_series(one: Series, status: SeriesStatus) -> SeriesShape:
         modality=one.modality,
         description=one.description,
         number_of_instances=one.number_of_instances,
-        series_status=status,
-    )
-
-
-def shape_finding(finding: Finding) -> FindingShape:
-    return FindingShape(
-        check=finding.check,
-        severity=finding.severity,
-        sentence=finding.sentence,
-        template=finding.template or None,
-        series=finding.series_id or None,
-        instances=list(finding.instances),
+        series_status=standing.status,
+        series_state=standing.state,
+        series_status_meaning=standing.meaning,
+        step=standing.step,
     )
 
 

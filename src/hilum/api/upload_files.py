@@ -25,22 +25,14 @@ from hilum.api.deliveries import Deliveries, OpenUpload
 from hilum.api.metrics import Metrics
 from hilum.api.progress import shape_upload
 from hilum.api.routing import PREFIX, Turns, digest_request, reply_again
-from hilum.doors.uploads import (
-    DOOR,
-    Delivery,
-    ReceivedFile,
-    Receiving,
-    ReceivingAgain,
-    UploadDoor,
-    WholeBody,
-    check_dataset,
-    check_name,
-    is_archive,
-)
+from hilum.doors.upload_contract import Delivery, ReceivedFile, Receiving, WholeBody
+from hilum.doors.upload_judging import check_dataset, check_name, is_archive
+from hilum.doors.uploads import DOOR, ReceivingAgain, UploadDoor
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
-from hilum.stores.intakes import NewIntake, SentFile
+from hilum.stores.intakes import NewIntake
+from hilum.stores.offering import SentFile
 from hilum.stores.replies import Reply
 
 PIECE = 1 << 20
@@ -224,14 +216,14 @@ class ArchiveRoute:
 
     def _finish(self, caller: Caller, new: NewIntake, delivery: Delivery, receiving: Receiving, expected: bytes | None) -> str:
         file = receiving.check(expected)
-        self._app.intakes.start(caller.scope, new, delivery.intake_id)
+        archive = SentFile(file.name, file.size, file.sha256)
+        self._app.intakes.start_archive(caller.scope, new, delivery.intake_id, archive, file.skipped)
         try:
             receiving.commit()
         except BaseException:
             self._app.intakes.discard(caller.scope, delivery.intake_id)
             raise
-        _record(self._app, caller, delivery.intake_id, file)
-        self._app.intakes.complete(caller.scope, delivery.intake_id, 1)
+        self._app.intakes.seal_archive(caller.scope, delivery.intake_id)
         self._intake.metrics.observe_file(file.size)
         return shape_upload(self._app, caller.scope, delivery.intake_id).model_dump_json()
 

@@ -55,6 +55,21 @@ class Folder:
             self._write(base, place, parcel, manifest)
         return {"folder": str(place.relative_to(self._root)), "files": len(parcel.files)}
 
+    def withdraw(self, receipt: Mapping[str, Any]) -> None:
+        """Remove what was delivered: its study was deleted. Nothing happens when it is gone.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        place = self._root / receipt["folder"]
+        try:
+            shutil.rmtree(place)
+            _sync_folder(place.parent)
+        except FileNotFoundError:
+            return  # a person, or a round that was killed, has removed it
+        except OSError as error:
+            raise StorageError(f"What was delivered cannot be removed: {error.strerror}.", "Look at the folder for deliveries.") from error
+
     def _write(self, base: Path, place: Path, parcel: Parcel, manifest: Mapping[str, Any]) -> None:
         base.mkdir(parents=True, exist_ok=True)
         being_written = base / f".{place.name}.part"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hilum.dicom.part10 import IMPLICIT_VR_LITTLE_ENDIAN, Recognition, UnreadableError
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.dicom.uids import is_valid_uid
+from hilum.dicom.upperlayer.messages import NEventReportRequest
+from hilum.model.records import Commitment
 
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # PS3.4 J.3.5
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known one
@@ -27,29 +29,6 @@ class CommitmentRequest:
     references: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitmentResult:
-    """What an N-EVENT-REPORT says."""
-
-    event_type_id: int
-    transaction_uid: str
-    committed: tuple[tuple[str, str], ...]
-    failed: tuple[tuple[str, str], ...]
-
-    def encode(self, transfer_syntax: str) -> bytes:
-        """The data set, in explicit or implicit VR little endian (PS3.4 Table J.3-4)."""
-        encoder = _Encoder(is_implicit=transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN)
-        failed = [encoder.reference(*one, reason=_NO_SUCH_OBJECT_INSTANCE) for one in self.failed]
-        committed = [encoder.reference(*one) for one in self.committed]
-        return b"".join(
-            (
-                encoder.element(0x0008, 0x1195, "UI", _uid(self.transaction_uid)),
-                encoder.sequence(0x0008, 0x1198, failed) if failed else b"",
-                encoder.sequence(0x0008, 0x1199, committed) if committed else b"",
-            )
-        )
-
-
 def read_request(data_set: bytes | bytearray, transfer_syntax: str) -> CommitmentRequest | None:
     """The request in an N-ACTION's data set; None where it is none."""
     try:
@@ -64,11 +43,34 @@ def read_request(data_set: bytes | bytearray, transfer_syntax: str) -> Commitmen
     return CommitmentRequest(transaction_uid, references) if len(references) == len(instances) else None
 
 
-def judge(request: CommitmentRequest, held: Collection[str]) -> CommitmentResult:
+def judge(request: CommitmentRequest, held: Collection[str]) -> Commitment:
     """What is committed: the instances that are in the ledger, with their bytes on stable storage."""
     committed = tuple(one for one in request.references if one[1] in held)
-    failed = tuple(one for one in request.references if one[1] not in held)
-    return CommitmentResult(_FAILURES_EXIST if failed else _SUCCESSFUL, request.transaction_uid, committed, failed)
+    return Commitment(request.transaction_uid, committed, tuple(one for one in request.references if one[1] not in held))
+
+
+def make_report(commitment: Commitment, message_id: int) -> NEventReportRequest:
+    """The N-EVENT-REPORT-RQ that `encode_report` is the data set of."""
+    return NEventReportRequest(
+        message_id=message_id,
+        affected_sop_class_uid=STORAGE_COMMITMENT,
+        affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
+        event_type_id=_FAILURES_EXIST if commitment.failed else _SUCCESSFUL,
+    )
+
+
+def encode_report(commitment: Commitment, transfer_syntax: str) -> bytes:
+    """The data set of a report, in explicit or implicit VR little endian (PS3.4 Table J.3-4)."""
+    encoder = _Encoder(is_implicit=transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN)
+    failed = [encoder.reference(*one, reason=_NO_SUCH_OBJECT_INSTANCE) for one in commitment.failed]
+    committed = [encoder.reference(*one) for one in commitment.committed]
+    return b"".join(
+        (
+            encoder.element(0x0008, 0x1195, "UI", _uid(commitment.transaction_uid)),
+            encoder.sequence(0x0008, 0x1198, failed) if failed else b"",
+            encoder.sequence(0x0008, 0x1199, committed) if committed else b"",
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,21 +29,15 @@ from hilum.dicom.upperlayer.messages import (
     CStoreRequest,
     CStoreResponse,
     NActionRequest,
-    NActionResponse,
-    NEventReportRequest,
+    NEventReportResponse,
     Request,
+    make_response,
 )
+from hilum.dicom.upperlayer.negotiation import VERIFICATION
 from hilum.doors.dimse_admission import Admission, Rejection
 from hilum.doors.dimse_clock import Clock
-from hilum.doors.dimse_commitment import (
-    MOST_BYTES,
-    REQUEST_STORAGE_COMMITMENT,
-    STORAGE_COMMITMENT,
-    STORAGE_COMMITMENT_INSTANCE,
-    CommitmentRequest,
-    CommitmentResult,
-    read_request,
-)
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT
+from hilum.doors.dimse_committing import Committing, Office
 from hilum.doors.dimse_deliveries import Deliveries, Delivery, Sender
 from hilum.doors.dimse_judging import refuse_command
 from hilum.doors.dimse_statuses import Answer, Status
@@ -54,7 +48,7 @@ OUTSTANDING = 8  # operations of one association that wait for their answer; wit
 _CLOSE_SECONDS = 5.0  # for the last bytes to reach a peer that does not read
 
 
-class Door(Protocol):
+class Door(Office, Protocol):
     """What a connection needs of the house it belongs to."""
 
     limits: Limits
@@ -66,8 +60,7 @@ class Door(Protocol):
     def opened(self, connection: "Connection") -> None: ...
     def requested(self, connection: "Connection") -> Rejection | None: ...
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection: ...
-    async def commit(self, request: CommitmentRequest, sender: Sender) -> CommitmentResult | None: ...
-    def report_later(self, result: CommitmentResult, sender: Sender) -> None: ...
+    def leave(self, connection: "Connection") -> None: ...
     def closed(self, connection: "Connection") -> None: ...
 
 
@@ -82,17 +75,15 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._delivery: Delivery | None = None
         self._incoming: Incoming | None = None
-        self._asked: tuple[CommandReceived, bytearray] | None = None  # an N-ACTION, while its data set comes
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._outstanding = 0
+        self._committing = Committing(door, self._association, self._progress)
+        self._storing = 0  # C-STOREs that wait for their answer
         self._is_paused = self._is_writing_paused = self._is_over = self._is_stopping = False
         self._admitting: asyncio.Task[None] | None = None
         self.record: Record
 
     @property
-    def is_silent(self) -> bool:
-        """Whether no A-ASSOCIATE-RQ has come yet."""
-        return self._association.request is None and not self._is_over
+    def _outstanding(self) -> int:
+        return self._storing + self._committing.outstanding
 
     @property
     def address(self) -> str:
@@ -211,6 +202,7 @@ class Connection(asyncio.BufferedProtocol):
         response = rejection.response
         self.record.end("rejected", rejection.sentence)
         self._association.reject(response.result, response.source, response.reason)
+        self._door.leave(self)
 
     def _accept(self, request: AssociateRequest, admission: Admission) -> None:
         answer = negotiate(request, self._door.policy)
@@ -227,24 +219,29 @@ class Connection(asyncio.BufferedProtocol):
     # --- messages ---
 
     def _take_command(self, event: CommandReceived) -> None:
-        command = event.command
-        if isinstance(command, CStoreRequest):
-            self._take_store(event, command)
-        elif isinstance(command, CEchoRequest):
-            self.record.echoes += 1
-            self._door.counts.echoes += 1
-            status = Status.INVALID_ATTRIBUTE_VALUE if event.faults else Status.SUCCESS
-            response = CEchoResponse(
-                message_id_being_responded_to=command.message_id,
-                status=status,
-                affected_sop_class_uid=command.affected_sop_class_uid or None,
-            )
-            self._association.send_message(event.context_id, response)
-        elif isinstance(command, NActionRequest) and event.has_data_set and command.requested_sop_class_uid == STORAGE_COMMITMENT:
-            self._asked = event, bytearray()
-        elif isinstance(command, Request):
-            # PS3.7 C: "Unrecognized Operation"; there is no way to answer it but to break off what was never negotiated
-            self.abort("aborted", f"{type(command).__name__} was never negotiated.")
+        abstract_syntax = self._association.contexts[event.context_id].abstract_syntax
+        match event.command:
+            case CStoreRequest() as command:
+                self._take_store(event, command)
+            case CEchoRequest() as command if abstract_syntax == VERIFICATION:
+                self._answer_echo(event, command)
+            case NActionRequest() as command if abstract_syntax == STORAGE_COMMITMENT and self._delivery is not None:
+                self._committing.ask(event, command, self._delivery.sender)
+            case NEventReportResponse() as response:
+                self._committing.hear(response)
+            case Request() as request:
+                # PS3.7 C.5.21: not one of the operations of what was negotiated; a data set that follows is dropped
+                self._association.send_message(event.context_id, make_response(request, Status.UNRECOGNIZED_OPERATION))
+
+    def _answer_echo(self, event: CommandReceived, command: CEchoRequest) -> None:
+        self.record.echoes += 1
+        self._door.counts.echoes += 1
+        response = CEchoResponse(
+            message_id_being_responded_to=command.message_id,
+            status=Status.MISTYPED_ARGUMENT if event.faults else Status.SUCCESS,
+            affected_sop_class_uid=VERIFICATION,
+        )
+        self._association.send_message(event.context_id, response)
 
     def _take_store(self, event: CommandReceived, command: CStoreRequest) -> None:
         context = self._association.contexts[event.context_id]
@@ -259,7 +256,7 @@ class Connection(asyncio.BufferedProtocol):
     def _take_fragment(self, fragment: DataSetFragment) -> None:
         incoming = self._incoming
         if incoming is None:
-            self._take_asked(fragment)
+            self._committing.add(fragment)
             return
         incoming.add(fragment.view)
         if fragment.is_last:
@@ -269,11 +266,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _await_answer(self, incoming: Incoming) -> None:
         ended_at = self._loop.time()
-        self._outstanding += 1
+        self._storing += 1
         incoming.end().add_done_callback(lambda done: self._answer_store(incoming, done.result(), self._loop.time() - ended_at))
 
     def _answer_store(self, incoming: Incoming, answer: Answer, seconds: float) -> None:
-        self._outstanding -= 1
+        self._storing -= 1
         if self._is_over:
             return  # nobody hears it; what is kept is kept
         self.record.note_answer(answer)
@@ -287,63 +284,16 @@ class Connection(asyncio.BufferedProtocol):
             error_comment=answer.sentence or None,
         )
         self._association.send_message(incoming.context.context_id, response)
+        self._progress()
+
+    def _progress(self) -> None:
+        """A request was answered: what waited for that goes on."""
+        if self._is_over:
+            return
         self._answer_release()
         self._settle()
         if self._is_stopping and self._outstanding == 0:
             self.abort("stopped")
-
-    # --- storage commitment ---
-
-    def _take_asked(self, fragment: DataSetFragment) -> None:
-        if self._asked is None:
-            return
-        event, body = self._asked
-        if len(body) + len(fragment.view) > MOST_BYTES:
-            self.abort("aborted", "A request for storage commitment is longer than is taken.")
-            return
-        body += fragment.view
-        if fragment.is_last:
-            self._asked = None
-            self._outstanding += 1
-            task = self._loop.create_task(self._answer_action(event, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _answer_action(self, event: CommandReceived, body: bytearray) -> None:
-        command, delivery = event.command, self._delivery
-        assert isinstance(command, NActionRequest) and delivery is not None  # noqa: S101 only such are taken
-        context = self._association.contexts[event.context_id]
-        request = read_request(body, context.transfer_syntax) if command.action_type_id == REQUEST_STORAGE_COMMITMENT else None
-        result = None if request is None or event.faults else await self._door.commit(request, delivery.sender)
-        self._outstanding -= 1
-        if self._is_over:
-            return
-        status = Status.SUCCESS if result else Status.INVALID_ATTRIBUTE_VALUE if request is None else Status.PROCESSING_FAILURE
-        response = NActionResponse(
-            message_id_being_responded_to=command.message_id,
-            status=status,
-            affected_sop_class_uid=STORAGE_COMMITMENT,
-            affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
-            action_type_id=command.action_type_id,
-        )
-        self._association.send_message(event.context_id, response)
-        if result is not None:
-            self._report(event.context_id, result, delivery.sender)
-        self._answer_release()
-        self._settle()
-
-    def _report(self, context_id: int, result: CommitmentResult, sender: Sender) -> None:
-        """PS3.4 J.3.3: on this association, unless its peer is about to leave; then on one of our own."""
-        if self._association.may_answer_release:
-            self._door.report_later(result, sender)
-            return
-        message = NEventReportRequest(
-            message_id=1,
-            affected_sop_class_uid=STORAGE_COMMITMENT,
-            affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
-            event_type_id=result.event_type_id,
-        )
-        self._association.send_message(context_id, message, result.encode(self._association.contexts[context_id].transfer_syntax))
 
     def _answer_release(self) -> None:
         """PS3.8 7.2.2: after all answers."""
@@ -364,6 +314,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._is_over = True
         self._drop_incoming()
+        self._committing.end()
         if self._delivery is not None:
             self._door.deliveries.end(self._delivery, interrupted=self.record.ended != "released")
 

@@ -83,6 +83,7 @@ MOVES: dict[str, Rule] = {
     "supersede": Rule(_OPEN, S.CANCELLED),
     # what a person does
     "retry": Rule(frozenset({S.HELD, S.FAILED, S.DEFERRED}), S.READY),
+    "countersign": Rule(frozenset({S.HELD}), S.HELD),  # the first of two people accepts
     "accept": Rule(frozenset({S.HELD}), S.READY, "next"),
     "reject": Rule(frozenset({S.HELD}), S.REFUSED),
     "release": Rule(frozenset({S.HELD}), S.FINISHED),  # a held study whose workitem was let through by a person
@@ -172,44 +173,3 @@ class Outcome(StrEnum):
     PARTLY = "partly"
     FAILED = "failed"
     HELD = "held"
-
-
-class SeriesStatus(StrEnum):
-    """What an operator reads in the series table."""
-
-    RECEIVED = "received"
-    CHECKING = "checking"
-    UNMATCHED = "unmatched"
-    PROCESSING = "processing"
-    HELD = "held"
-    REVIEW = "review"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-
-
-SERIES_STATUS_OF_WORKITEM: dict[Status, SeriesStatus] = {
-    Status.READY: SeriesStatus.PROCESSING,
-    Status.CLAIMED: SeriesStatus.PROCESSING,
-    Status.DEFERRED: SeriesStatus.PROCESSING,
-    Status.HELD: SeriesStatus.HELD,
-    Status.FAILED: SeriesStatus.FAILED,
-    Status.REFUSED: SeriesStatus.REFUSED,
-    Status.FINISHED: SeriesStatus.DELIVERED,
-    Status.CANCELLED: SeriesStatus.CANCELLED,
-}
-
-
-def series_status(study: Item | None, workitem: tuple[Stage, Status] | None) -> SeriesStatus:
-    """Projected from the newest workitem that has the series as input, else from the study."""
-    if workitem is not None:
-        stage, status = workitem
-        if (stage, status) == (Stage.REVIEWING, Status.HELD):
-            return SeriesStatus.REVIEW
-        return SERIES_STATUS_OF_WORKITEM[status]
-    if study is None:
-        return SeriesStatus.RECEIVED
-    if study.status is Status.HELD or (study.stage is Stage.MATCHING and study.status is Status.FINISHED):
-        return SeriesStatus.UNMATCHED
-    return SeriesStatus.CHECKING

@@ -1,6 +1,6 @@
 """What the catalogue and the ledger know, as frozen records. `..._id` is ours (a UUID), `..._uid` is DICOM's, `..._at` is aware UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +18,8 @@ class MemberState(StrEnum):
 
     RECEIVED = "received"  # durable, waits for importing
     IMPORTED = "imported"  # an instance of the catalogue
-    ALREADY_HELD = "already_held"  # same UID and bytes as an imported one
-    CONFLICT = "conflict"  # same UID, other bytes (or another patient): set aside, nothing overwritten
+    ALREADY_HELD = "already_held"  # same UID and data set as an imported one
+    CONFLICT = "conflict"  # same UID, another data set (or another patient): set aside, nothing overwritten
     SET_ASIDE = "set_aside"  # cannot be used; kept with its reason
     SKIPPED = "skipped"  # nothing to keep: a DICOMDIR
     DELETED = "deleted"  # buried by a person; goes when its pack is written again
@@ -57,6 +57,33 @@ class Peer:
     tls: bool = False
     retrieve: str = "c-move"
     dicomweb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The answer to a request for storage commitment (PS3.4 J.3): (SOP class UID, SOP instance UID) of what is held, and of what is not."""
+
+    transaction_uid: str
+    committed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwedReport:
+    """A commitment that its peer has not confirmed to have heard of.
+
+    Args:
+        calling_ae_title, called_ae_title, address: of the association that asked.
+        attempt: how often it was told in vain on an association of our own.
+    """
+
+    key: int
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    commitment: Commitment
+    attempt: int
+    owed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +165,8 @@ class Request:
     pending: bool = False  # it is being imported, or will be by itself: more may come of it
     waiting: bool = False
     imported_until_at: datetime | None = None
+    ended: bool = False  # the associations of its sender are over
+    expected: Mapping[str, int] = field(default_factory=dict)  # UID of a study or series -> how many instances it has at the sender's
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +190,15 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series; `attributes` are the kept attributes of its first instance, `header` its whole header where asked for."""
+    """A series.
+
+    Args:
+        attributes: the kept attributes of its first instance; "" for one that is there and empty.
+        header: its whole header, where asked for.
+        others: of the attributes asked for, the values of other instances that differ from the first's (None: it lacks the attribute),
+            each with the number of instances; None where nobody asked.
+        unread: attributes that are kept now, and were not when it came: they are read from the packs afterwards.
+    """
 
     id: str
     key: int
@@ -173,6 +210,8 @@ class Series:
     number_of_instances: int
     attributes: Mapping[str, Any]
     header: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Sequence[tuple[Any, int]]] | None = None
+    unread: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +273,11 @@ class Review:
     who: str
     at: datetime
     ratings: Mapping[str, Any]
+    key: int = 0
+    workitem_id: str = ""
+    project: str = ""
+    template: str = ""
+    template_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

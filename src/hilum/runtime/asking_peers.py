@@ -1,20 +1,16 @@
 """Our own requests to peers: whom they concern, under which AE title, and how the connection is protected."""
 
-import logging
 import socket
 import ssl
 from dataclasses import dataclass
 
 from hilum.dicom.upperlayer.items import PresentationContextProposed, RoleSelection
-from hilum.dicom.upperlayer.messages import NEventReportRequest
 from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED
 from hilum.doors.dimse_admission import KnownPeer
-from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, CommitmentResult
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, encode_report, make_report
 from hilum.doors.dimse_requestor import Address, AssociationError, Requestor, echo, make_request
-from hilum.model.records import Peer
+from hilum.model.records import Commitment, Peer
 from hilum.runtime.settings import Settings
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +29,23 @@ def echo_peer(peer: Peer, settings: Settings) -> Echo:
         return Echo(None, str(error))
 
 
-def report_commitment(peer: Peer, our_ae_title: str, result: CommitmentResult, settings: Settings) -> bool:
-    """N-EVENT-REPORT on an association of our own (PS3.4 J.3.3). Whether the peer took it.
+def report_commitment(peer: Peer, our_ae_title: str, commitment: Commitment, settings: Settings) -> str:
+    """N-EVENT-REPORT on an association of our own (PS3.4 J.3.3). Why the peer has not taken it; empty where it has.
 
-    PS3.7 D.3.3.4: the requestor is SCU by default, so we propose the SCP's role.
+    PS3.7 D.3.3.4: the requestor is SCU unless it proposes the SCP's role, and the acceptor agrees.
     """
     role = RoleSelection(STORAGE_COMMITMENT, scu_role=False, scp_role=True)
     contexts = [PresentationContextProposed(1, STORAGE_COMMITMENT, UNCOMPRESSED)]
     request = make_request(peer.ae_title, peer.our_ae_title or our_ae_title, contexts, role)
-    message = NEventReportRequest(
-        message_id=1,
-        affected_sop_class_uid=STORAGE_COMMITMENT,
-        affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
-        event_type_id=result.event_type_id,
-    )
     try:
         with Requestor(address_of(peer, settings), request) as asked:
             context = asked.association.contexts.get(1)
-            return context is not None and asked.ask(1, message, result.encode(context.transfer_syntax)).status == 0
+            if context is None or not context.roles.scp:
+                return f"{peer.name} takes no reports of storage commitment: it does not agree to our role as their SCP."
+            status = asked.ask(1, make_report(commitment, 1), encode_report(commitment, context.transfer_syntax)).status
+            return "" if status == 0 else f"{peer.name} answered with status {status:04X}."
     except AssociationError as error:
-        _LOG.warning("a report of storage commitment was not taken: %s", error)
-        return False
+        return str(error)
 
 
 def address_of(peer: Peer, settings: Settings) -> Address:
@@ -70,6 +62,15 @@ def client_tls(settings: Settings) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.dimse_tls_certificate is not None:
         context.load_cert_chain(settings.dimse_tls_certificate, settings.dimse_tls_key)
+    return context
+
+
+def own_tls(settings: Settings) -> ssl.SSLContext | None:
+    """For asking our own door, which may be called by any name; None where it speaks no TLS."""
+    if settings.dimse_tls_certificate is None:
+        return None
+    context = client_tls(settings)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
 

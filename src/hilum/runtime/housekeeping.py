@@ -1,6 +1,7 @@
 """What must be done now and then, by one process at a time: due items wake, the log is written back, what is buried is erased.
 
-What others wait for is brief and has a thread of its own; what may take minutes (a large pack is written again) cannot delay it.
+What others wait for is brief and has a thread of its own; what may take minutes (a large pack is written again) cannot delay it, and
+neither can peers that do not answer.
 """
 
 import fcntl
@@ -79,6 +80,11 @@ def forget_replies(app: Application) -> None:
     app.replies.purge(app.clock() - timedelta(days=1))
 
 
+def discard_unkept(app: Application) -> None:
+    """Archives whose process was killed before they were durable."""
+    app.intakes.discard_unkept()
+
+
 def sweep_scratch(app: Application) -> None:
     """Scratch folders that a killed worker left: nothing runs as long as a day."""
     old = time.time() - 86_400
@@ -86,6 +92,13 @@ def sweep_scratch(app: Application) -> None:
         with suppress(FileNotFoundError):  # its owner has just removed it
             if path.stat().st_mtime < old:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def report_commitments(app: Application) -> Sequence[str]:
+    """Storage commitment: peers that left before they heard."""
+    from hilum.runtime.reporting import report_commitments as report
+
+    return report(app)
 
 
 def brief_chores(settings: Settings) -> tuple[Chore, ...]:
@@ -100,20 +113,27 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("fill in attributes", 2, fill_in),
         Chore("recover packs", 5, recover),
         Chore("retire", 600, retire),
-        Chore("reclaim", 3600, reclaim),
+        Chore("reclaim", 300, reclaim),
+        Chore("discard unkept archives", 3600, discard_unkept),
         Chore("sweep scratch", 3600, sweep_scratch),
         Chore("forget replies", 3600, forget_replies),
     )
 
 
+def asking_chores() -> tuple[Chore, ...]:
+    """What waits for others' answers."""
+    return (Chore("report commitments", 1, report_commitments),)
+
+
 class Housekeeping:
-    """Runs the chores in two threads, in the one process that has the lock; the others stand by."""
+    """Runs the chores in three threads, in the one process that has the lock; the others stand by."""
 
     def __init__(self, app: Application) -> None:
         stop = threading.Event()
         self._stop = stop
         self._keeper = _OneKeeper(app.settings.data / "housekeeping.lock")
-        self._rounds = [_Round(app, brief_chores(app.settings), self._keeper, stop), _Round(app, long_chores(), self._keeper, stop)]
+        kinds = (brief_chores(app.settings), long_chores(), asking_chores())
+        self._rounds = [_Round(app, chores, self._keeper, stop) for chores in kinds]
 
     def start(self) -> None:
         """Begin."""

@@ -6,8 +6,10 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,24 +19,26 @@ from hilum.dicom.upperlayer import Limits, Policy, StorageKind
 from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED, VERIFICATION
 from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
-from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentResult
-from hilum.doors.dimse_deliveries import Deliveries
+from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentRequest, judge
+from hilum.doors.dimse_deliveries import Deliveries, Sender
+from hilum.doors.dimse_slots import Slots
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
 from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
-from hilum.model.records import Project
-from hilum.runtime.asking_peers import known_peer, report_commitment
+from hilum.model.records import OwedReport, Project
+from hilum.runtime.asking_peers import known_peer
 from hilum.runtime.assembling import Application
 from hilum.runtime.dimse_counts import publish, withdraw
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
-from hilum.stores.committing import held_instances
 from hilum.stores.packs import PackPool
 from hilum.stores.senders import Senders
 
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
 _PUBLISH_SECONDS = 2.0
+_OTHERS_BEHIND_SECONDS = 0.5
+SLOTS_FILE = "associations.lock"
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,7 +56,7 @@ def serve_dimse(
         ask_stop: where this is not the main thread: is handed what ends the serving.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with tended_pool(app, "received") as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with tended_pool(app, "received", indexes_behind=True) as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, pool, listening, ready, ask_stop))
 
 
@@ -90,11 +94,12 @@ async def _publish(counts: Counts, data: Path) -> None:
 def make_door(app: Application, pool: PackPool) -> DimseDoor:
     """The door over the stores of `app`."""
     settings = app.settings
-    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake))
+    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake), pool.settle)
     return DimseDoor(
         Keeper(pool, deliveries, storing_limits(settings), app.clock),
         deliveries,
-        _Directory(app),
+        _Directory(app, pool.settle),
+        Slots(settings.data / SLOTS_FILE),
         policy=policy_of(settings),
         rules=Rules(
             ae_title=settings.dimse_ae_title,
@@ -112,6 +117,7 @@ class _Directory:
     """Projects and peers, from the ledger."""
 
     app: Application
+    settle_index: Callable[[], None]
 
     def projects(self) -> Sequence[Project]:
         return self.app.access.list_projects(SYSTEM)
@@ -119,16 +125,21 @@ class _Directory:
     def peers(self) -> Sequence[KnownPeer]:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
-    def held(self, project: str, sop_instance_uids: Sequence[str]) -> set[str]:
-        return held_instances(self.app.database, SYSTEM, project, sop_instance_uids)
+    def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport:
+        uids = [uid for _, uid in request.references]
+        self.settle_index()
+        held = self.app.commitments.held(SYSTEM, sender.project, uids)
+        if len(held) < len(set(uids)) and self.app.settings.dimse_processes > 1:
+            time.sleep(_OTHERS_BEHIND_SECONDS)  # another process may have acknowledged them, and index them only now
+            held = self.app.commitments.held(SYSTEM, sender.project, uids)
+        names = sender.calling_ae_title, sender.called_ae_title, sender.address
+        return self.app.commitments.owe(SYSTEM, sender.project, names, judge(request, held))
 
-    def report(self, result: CommitmentResult, calling_ae_title: str, called_ae_title: str, address: str) -> None:
-        """To the peer that asked, where it is registered: its AE title at the address it asked from."""
-        for peer in self.app.peers.list_peers(SYSTEM):
-            if peer.ae_title == calling_ae_title and address in known_peer(peer).addresses:
-                report_commitment(peer, called_ae_title, result, self.app.settings)
-                return
-        _LOG.warning("a report of storage commitment is lost: its peer left and is not registered")
+    def note_report(self, owed: OwedReport, *, is_told: bool) -> None:
+        if is_told:
+            self.app.commitments.settle(SYSTEM, owed.key)
+        else:
+            self.app.commitments.postpone(SYSTEM, owed.key, timedelta(), in_vain=False)
 
 
 # --- settings as the door knows them ----------------------------------------------------------------------------------------------
@@ -144,15 +155,11 @@ def storing_limits(settings: Settings) -> StoringLimits:
 
 
 def door_limits(settings: Settings) -> DoorLimits:
-    """This process' share: the kernel gives each of them about as many connections."""
-
-    def share(most: int) -> int:
-        return -(-most // settings.dimse_processes)
-
+    """Associations are counted over all processes; of connections the kernel gives each of them about as many."""
     return DoorLimits(
-        connections=share(settings.dimse_connections),
-        associations=share(settings.dimse_associations),
-        associations_per_peer=share(settings.dimse_associations_per_peer),
+        connections=-(-settings.dimse_connections // settings.dimse_processes),
+        associations=settings.dimse_associations,
+        associations_per_peer=settings.dimse_associations_per_peer,
     )
 
 

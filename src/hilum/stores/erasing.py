@@ -9,7 +9,7 @@ The order, so that a kill at any moment leaves the study whole or gone:
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
 from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
+from hilum.stores.replies import forget_mentions
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -37,7 +38,9 @@ from hilum.stores.schema import (
     moves,
     packs,
     patients,
+    pictures,
     projects,
+    receipts,
     series,
     studies,
     tombstones,
@@ -79,16 +82,23 @@ class Eraser:
     Args:
         folder: of the packs.
         free_bytes: tells the room in it.
+        withdraw: takes back what a destination wrote, by its kind and receipt; raises HilumError where it cannot for now.
     """
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], folder: Path, free_bytes: Callable[[Path], int] = count_free_bytes
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        folder: Path,
+        free_bytes: Callable[[Path], int] = count_free_bytes,
+        withdraw: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _receipt: None,
     ) -> None:
         self.database = database
         self._clock = clock
         self._folder = folder
         # Less than a sender must leave: what is erased makes room.
         self._disk = Disk(folder, ROOM_LEFT, free_bytes=free_bytes)
+        self._withdraw = withdraw
         self._failures: dict[str, _Failure] = {}
 
     def delete_study(self, scope: Scope, study_id: str, reason: str) -> Tombstone:
@@ -127,18 +137,20 @@ class Eraser:
 
     def retire_due(self) -> int:
         """Retention: bury studies older than their project keeps them. Returns how many."""
-        query = select(studies.c.id, studies.c.last_received_at, projects.c.retention_days).join(
-            projects, projects.c.id == studies.c.project_id
-        )
         with self.database.reading() as connection:
-            rows = connection.execute(
-                query.where(projects.c.retention_days.is_not(None), studies.c.id.not_in(select(tombstones.c.study_id)))
+            keeping = connection.execute(
+                select(projects.c.id, projects.c.retention_days).where(projects.c.retention_days.is_not(None))
             ).all()
-        due = [row for row in rows if row.last_received_at + timedelta(days=row.retention_days) <= self._clock()]
+        return sum(self._retire_due(row.id, row.retention_days) for row in keeping)
+
+    def _retire_due(self, project_id: int, days: int) -> int:
+        is_old = (studies.c.project_id == project_id) & (studies.c.last_received_at <= self._clock() - timedelta(days=days))
+        with self.database.reading() as connection:
+            due = list(connection.scalars(select(studies.c.id).where(is_old, studies.c.id.not_in(select(tombstones.c.study_id)))))
         retired = 0
-        for row in due:
+        for study_id in due:
             with suppress(ConflictError):  # an upload of it is being imported: the next round
-                self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
+                self.delete_study(SYSTEM, study_id, f"Kept for {days} days, as its project says.")
                 retired += 1
         return retired
 
@@ -200,7 +212,9 @@ class Eraser:
             doomed = {
                 pack_id for which in (_is_buried(), _is_deleted()) for pack_id in connection.scalars(select(members.c.pack_id).where(which))
             }
-            return sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+            sealed = sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+        # What lies on another machine is written again there.
+        return [pack_id for pack_id in sealed if not self.database.is_shared or pack_path(self._folder, pack_id).exists()]
 
     def _rests(self, pack_id: str) -> bool:
         failure = self._failures.get(pack_id)
@@ -234,17 +248,34 @@ class Eraser:
             _switch(connection, pack_id, rewritten)
         remove(self._folder, pack_id)
 
+    def _is_withdrawn(self, study_id: str) -> bool:
+        """Take back what was delivered; where that fails the tombstone stays open, and the next round tries again."""
+        with self.database.reading() as connection:
+            delivered = connection.execute(_receipts_of(study_id)).all()
+        try:
+            for row in delivered:
+                self._withdraw(row.destination.partition(" ")[2], row.receipt)  # "1 folder": its place, its kind
+        except HilumError as error:
+            _LOG.error("what was delivered of study %s stays for now: %s", study_id, error)
+            return False
+        return True
+
     def _stamp_erased(self) -> int:
         with self.database.reading() as connection:
             open_ones = list(connection.scalars(select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))))
             left = set(connection.scalars(select(members.c.study_id).where(members.c.study_id.in_(open_ones)).distinct()))
-        erased = [study_id for study_id in open_ones if study_id not in left]
+        erased = [study_id for study_id in open_ones if study_id not in left and self._is_withdrawn(study_id)]
         for study_id in erased:
             with self.database.writing() as connection:
                 lock_project(connection, _project_of(connection, study_id))
                 _forget(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         return len(erased)
+
+
+def _receipts_of(study_id: str) -> Select[Any]:
+    its = select(workitems.c.id).where(workitems.c.study_id == study_id)
+    return select(receipts.c.destination, receipts.c.receipt).where(receipts.c.workitem_id.in_(its))
 
 
 def _bury(connection: Connection, study_id: str, reason: str, who: str, at: datetime) -> Tombstone:
@@ -263,6 +294,7 @@ def _bury(connection: Connection, study_id: str, reason: str, who: str, at: date
     )
     _stop_items(connection, study_id)
     _free_identifiers(connection, study_id)
+    forget_mentions(connection, study_id)
     affected = set(connection.scalars(_packs_of(study_id)))
     connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
     return Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, who, at, None)
@@ -330,6 +362,7 @@ def _free_identifiers(connection: Connection, study_id: str) -> None:
     """Its UIDs may arrive again at once: the buried rows give up theirs."""
     keys = select(series.c.key).where(series.c.study_id == study_id)
     connection.execute(delete(instances).where(instances.c.series_key.in_(keys)))
+    connection.execute(delete(pictures).where(pictures.c.series_key.in_(keys)))
     connection.execute(update(series).where(series.c.study_id == study_id).values(series_instance_uid=series.c.id))
     connection.execute(update(studies).where(studies.c.id == study_id).values(study_instance_uid=studies.c.id))
     connection.execute(

@@ -1,18 +1,21 @@
 """Importing's write: a batch of scanned members becomes patients, studies, series and instances, in one transaction."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hilum.model.identity import Scope
+from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ScannedInstance, SetAside
 from hilum.stores.arriving import arrive
 from hilum.stores.database import Database
-from hilum.stores.intakes import CHUNK, find_intake, insert_or_ignore, touch_studies
+from hilum.stores.held import HeldInstance, HeldSeries, look_up_instances, look_up_series
+from hilum.stores.inserting import chunks, insert_or_ignore
+from hilum.stores.intake_rows import find_intake, touch_studies
 from hilum.stores.schema import (
     instances,
     members,
@@ -25,32 +28,50 @@ from hilum.stores.schema import (
 from hilum.stores.scoping import lock_project, project_id_of
 from hilum.stores.storable import storable
 
-_Value = TypeVar("_Value", int, str)
 HeaderReader = Callable[[ScannedInstance], Mapping[str, Any]]
 """Reads the whole header, without bulk values, of the first instance of a series."""
+DataSetComparer = Callable[[ScannedInstance, StoredBytes], bool]
+"""Whether an instance's data set is, bit for bit and in the same transfer syntax, that of a member that is held."""
 
 
 @dataclass(slots=True)
 class _Known:
     """What the project holds of the UIDs in a batch; grows while the batch is registered."""
 
-    instances: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # SOP Instance UID -> (sha256, study id)
+    instances: dict[str, HeldInstance] = field(default_factory=dict)  # by SOP Instance UID
     studies: dict[str, tuple[str, int]] = field(default_factory=dict)  # Study Instance UID -> (study id, patient key)
-    series: dict[str, "_Series"] = field(default_factory=dict)  # Series Instance UID -> row
+    series: dict[str, "HeldSeries"] = field(default_factory=dict)  # Series Instance UID -> row
     patients: dict[tuple[str, str], int] = field(default_factory=dict)  # (issuer, patient id) -> key
-
-
-@dataclass(slots=True)
-class _Series:
-    key: int
-    study_id: str
-    attributes: Mapping[str, Any]
-    kept_generation: int
-    added: int = 0
 
 
 _Headers = Mapping[tuple[str, str, str, str], Mapping[str, Any]]
 """(series, study, and whose they are) -> the header of its first instance: two patients' objects may claim one series."""
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What importing reads of members for us. `begin` reads all that is foreseen before the one writer's turn: it may take long."""
+
+    read_header: HeaderReader
+    has_same_data_set: DataSetComparer
+    headers: _Headers = field(default_factory=dict)
+    _compared: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)  # by both members' digests
+
+    def begin(self, scanned: Sequence[ScannedInstance], held: Mapping[str, HeldInstance], held_series: Collection[str]) -> None:
+        first = {_whose_series(one): one for one in reversed(scanned) if one.series_instance_uid not in held_series}
+        self.headers = {whose: storable(self.read_header(one)) for whose, one in first.items()}
+        places = {uid: one.stored for uid, one in held.items()}
+        for one in scanned:
+            self.is_same(one, places.setdefault(one.sop_instance_uid, one.member.stored))
+
+    def is_same(self, one: ScannedInstance, held: StoredBytes) -> bool:
+        """Whether it is the instance that is held; the File Meta group (PS3.10 7.1) belongs to the file and not to the instance."""
+        digests = one.member.stored.sha256, held.sha256
+        if digests[0] == digests[1]:
+            return True
+        if digests not in self._compared:
+            self._compared[digests] = self.has_same_data_set(one, held)
+        return self._compared[digests]
 
 
 class Registrar:
@@ -71,27 +92,23 @@ class Registrar:
         scanned: Sequence[ScannedInstance],
         set_aside: Sequence[SetAside],
         read_header: HeaderReader,
+        has_same_data_set: DataSetComparer,
         kept_generation: int,
     ) -> None:
         """All of a batch or nothing of it. Members that were registered before are left alone, so that a batch can run again."""
-        headers = self._read_headers(scope, intake_id, scanned, read_header)
+        reader = _Reader(read_header, has_same_data_set)
+        with self.database.reading() as connection:
+            project_id = project_id_of(connection, scope, find_intake(connection, scope, intake_id).project)
+            held = look_up_instances(connection, project_id, scanned), look_up_series(connection, project_id, scanned)
+        reader.begin(scanned, *held)
         with self.database.writing() as connection:
             intake = find_intake(connection, scope, intake_id)
             project_id = project_id_of(connection, scope, intake.project)
             lock_project(connection, project_id)
-            batch = _Batch(connection, project_id, intake, scope, self._clock(), headers, kept_generation)
+            batch = _Batch(connection, project_id, intake, scope, self._clock(), reader, kept_generation)
             waiting = _waiting(connection, [one.member.key for one in scanned] + [one.member.key for one in set_aside])
             batch.set_aside([one for one in set_aside if one.member.key in waiting])
             batch.register([_storable(one) for one in scanned if one.member.key in waiting])
-
-    def _read_headers(self, scope: Scope, intake_id: str, scanned: Sequence[ScannedInstance], read_header: HeaderReader) -> _Headers:
-        """The headers of the first instances of series that are new: read before the one writer's turn, since a hostile one takes long."""
-        with self.database.reading() as connection:
-            intake = find_intake(connection, scope, intake_id)
-            project_id = project_id_of(connection, scope, intake.project)
-            held = _look_up_series(connection, project_id, scanned)
-        first = {_whose_series(one): one for one in reversed(scanned) if one.series_instance_uid not in held}
-        return {whose: storable(read_header(one)) for whose, one in first.items()}
 
 
 class _Batch:
@@ -104,7 +121,7 @@ class _Batch:
         intake: Intake,
         scope: Scope,
         now: datetime,
-        headers: _Headers,
+        reader: _Reader,
         kept_generation: int,
     ) -> None:
         self.connection = connection
@@ -112,7 +129,7 @@ class _Batch:
         self.intake = intake
         self.scope = scope
         self.now = now
-        self.headers = headers
+        self.reader = reader
         self.kept_generation = kept_generation
         self.known = _Known()
         self.placed: list[dict[str, Any]] = []  # members with their new state
@@ -145,7 +162,7 @@ class _Batch:
     def _register_one(self, one: ScannedInstance) -> None:
         held = self.known.instances.get(one.sop_instance_uid)
         if held is not None:
-            self._place_held(one, *held)
+            self._place_held(one, held)
             return
         clash = self._clash(one)
         if clash is not None:
@@ -157,13 +174,13 @@ class _Batch:
         row = self._series(one, study_id)
         self._add(one, study_id, row)
 
-    def _place_held(self, one: ScannedInstance, sha256: bytes, study_id: str) -> None:
-        self.touched.setdefault(study_id, 0)
-        if sha256 == one.member.stored.sha256:
-            self._place(one.member.key, MemberState.ALREADY_HELD, study_id, None)
+    def _place_held(self, one: ScannedInstance, held: HeldInstance) -> None:
+        self.touched.setdefault(held.study_id, 0)
+        if self.reader.is_same(one, held.stored):
+            self._place(one.member.key, MemberState.ALREADY_HELD, held.study_id, None)
         else:
-            why = f"The instance {one.sop_instance_uid} is held already with other bytes; the one held is kept."
-            self._place(one.member.key, MemberState.CONFLICT, study_id, why, clashing_study_id=study_id)
+            why = f"The instance {one.sop_instance_uid} is held already with another data set; the one held is kept."
+            self._place(one.member.key, MemberState.CONFLICT, held.study_id, why, clashing_study_id=held.study_id)
 
     def _clash(self, one: ScannedInstance) -> tuple[str, str] | None:
         """A UID that is held for somebody or something else: (study id, reason)."""
@@ -175,10 +192,10 @@ class _Batch:
             return row.study_id, f"The series {one.series_instance_uid} is held in another study."
         return None
 
-    def _add(self, one: ScannedInstance, study_id: str, row: _Series) -> None:
+    def _add(self, one: ScannedInstance, study_id: str, row: HeldSeries) -> None:
         row.added += 1
         self.touched[study_id] = self.touched.get(study_id, 0) + 1
-        self.known.instances[one.sop_instance_uid] = (one.member.stored.sha256, study_id)
+        self.known.instances[one.sop_instance_uid] = HeldInstance(one.member.stored, study_id)
         self.new_instances.append(
             {
                 "project_id": self.project_id,
@@ -241,7 +258,7 @@ class _Batch:
         self.known.patients[identity] = made
         return int(made)
 
-    def _series(self, one: ScannedInstance, study_id: str) -> _Series:
+    def _series(self, one: ScannedInstance, study_id: str) -> HeldSeries:
         known = self.known.series.get(one.series_instance_uid)
         if known is not None:
             return known
@@ -260,8 +277,8 @@ class _Batch:
             )
             .returning(series.c.key)
         ).scalar_one()
-        self.connection.execute(insert(series_headers).values(series_key=key, header=self.headers[_whose_series(one)]))
-        made = _Series(int(key), study_id, one.attributes, self.kept_generation)
+        self.connection.execute(insert(series_headers).values(series_key=key, header=self.reader.headers[_whose_series(one)]))
+        made = HeldSeries(int(key), study_id, one.attributes, self.kept_generation)
         self.known.series[one.series_instance_uid] = made
         self._count_series(study_id)
         return made
@@ -273,20 +290,14 @@ class _Batch:
     # --- what the project holds --------------------------------------------------------------------------------------------
 
     def _look_up(self, scanned: Sequence[ScannedInstance]) -> None:
-        for uids in _chunks({one.sop_instance_uid for one in scanned}):
-            query = (
-                select(instances.c.sop_instance_uid, members.c.sha256, members.c.study_id)
-                .join(members, members.c.key == instances.c.member_key)
-                .where(instances.c.project_id == self.project_id, instances.c.sop_instance_uid.in_(uids))
-            )
-            self.known.instances |= {row.sop_instance_uid: (row.sha256, row.study_id) for row in self.connection.execute(query)}
-        for uids in _chunks({one.study_instance_uid for one in scanned}):
+        self.known.instances |= look_up_instances(self.connection, self.project_id, scanned)
+        for uids in chunks({one.study_instance_uid for one in scanned}):
             query = select(studies.c.study_instance_uid, studies.c.id, studies.c.patient_key).where(
                 studies.c.project_id == self.project_id, studies.c.study_instance_uid.in_(uids)
             )
             self.known.studies |= {row.study_instance_uid: (row.id, row.patient_key) for row in self.connection.execute(query)}
-        self.known.series |= _look_up_series(self.connection, self.project_id, scanned)
-        for ids in _chunks({_patient_of(one)[1] for one in scanned}):
+        self.known.series |= look_up_series(self.connection, self.project_id, scanned)
+        for ids in chunks({_patient_of(one)[1] for one in scanned}):
             query = select(patients).where(patients.c.project_id == self.project_id, patients.c.patient_id.in_(ids))
             self.known.patients |= {(row.issuer_of_patient_id, row.patient_id): row.key for row in self.connection.execute(query)}
 
@@ -328,15 +339,6 @@ def _storable(one: ScannedInstance) -> ScannedInstance:
     return replace(one, attributes=storable(one.attributes))
 
 
-def _look_up_series(connection: Connection, project_id: int, scanned: Sequence[ScannedInstance]) -> dict[str, _Series]:
-    held: dict[str, _Series] = {}
-    for uids in _chunks({one.series_instance_uid for one in scanned}):
-        query = select(series).where(series.c.project_id == project_id, series.c.series_instance_uid.in_(uids))
-        for row in connection.execute(query):
-            held[row.series_instance_uid] = _Series(row.key, row.study_id, row.attributes, row.kept_generation)
-    return held
-
-
 def _whose_series(one: ScannedInstance) -> tuple[str, str, str, str]:
     return one.series_instance_uid, one.study_instance_uid, *_patient_of(one)
 
@@ -344,7 +346,7 @@ def _whose_series(one: ScannedInstance) -> tuple[str, str, str, str]:
 def _waiting(connection: Connection, keys: Sequence[int]) -> set[int]:
     """The members among `keys` that nobody has registered or deleted meanwhile."""
     found: set[int] = set()
-    for some in _chunks(keys):
+    for some in chunks(keys):
         query = select(members.c.key).where(members.c.key.in_(some), members.c.state == MemberState.RECEIVED)
         found.update(connection.scalars(query))
     return found
@@ -368,8 +370,3 @@ def _text(one: ScannedInstance, keyword: str) -> str:
     if isinstance(value, (list, tuple)):
         return "\\".join(str(part) for part in value)
     return "" if value is None else str(value)
-
-
-def _chunks(values: Iterable[_Value]) -> Iterable[list[_Value]]:
-    wanted = sorted(values)
-    return [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from hilum.model.errors import InvalidError
 from hilum.stores.database import Database
-from hilum.stores.intakes import insert_or_ignore
+from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.schema import replies
 
 KEPT_FOR = timedelta(hours=24)
@@ -67,10 +67,10 @@ class Replies:
         with self.database.writing() as connection:
             return _purge(connection, older_than)
 
-    def forget_mentions(self, of: str) -> int:
-        """Forget every reply in which an id stands: what it tells was deleted. Returns how many."""
-        with self.database.writing() as connection:
-            return connection.execute(delete(replies).where(replies.c.body.contains(of, autoescape=True))).rowcount
+
+def forget_mentions(connection: Connection, of: str) -> None:
+    """Forget every reply in which an id stands: what it tells was deleted."""
+    connection.execute(delete(replies).where(replies.c.body.contains(of, autoescape=True)))
 
 
 def _purge(connection: Connection, older_than: datetime) -> int:

@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.model.identity import Scope
-from hilum.model.lifecycle import SeriesStatus, Status
+from hilum.model.lifecycle import Status
 from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Series, Study, Workitem
+from hilum.model.series_status import SeriesStanding, SeriesState
 from hilum.runtime.assembling import Application
 from hilum.web.rendering import render
-from hilum.web.standing import BADGES, DELIVERED, FOR_REVIEW, Badge, badge_of, mends_of, standing_of
+from hilum.web.standing import BADGES, Badge, badge_of, mends_of, standing_of
 from hilum.web.timeline import Entry, EntryKind, Shares, share_out, tell, told_below
 
 ENTRY_ICONS: Mapping[EntryKind, str] = {
@@ -28,17 +29,11 @@ ENTRY_ICONS: Mapping[EntryKind, str] = {
     EntryKind.FAILED: "failed",
     EntryKind.REFUSED: "skipped",
 }
-SERIES_BADGES: Mapping[SeriesStatus, Badge] = {
-    SeriesStatus.RECEIVED: Badge("Received", "ready"),
-    SeriesStatus.CHECKING: Badge("On its way", "working"),
-    SeriesStatus.UNMATCHED: Badge("No workitem", "skipped"),
-    SeriesStatus.PROCESSING: Badge("Processing", "working"),
-    SeriesStatus.HELD: BADGES[Status.HELD],
-    SeriesStatus.REVIEW: FOR_REVIEW,
-    SeriesStatus.DELIVERED: DELIVERED,
-    SeriesStatus.FAILED: BADGES[Status.FAILED],
-    SeriesStatus.REFUSED: BADGES[Status.REFUSED],
-    SeriesStatus.CANCELLED: BADGES[Status.CANCELLED],
+SERIES_BADGES: Mapping[SeriesState, Badge] = {
+    SeriesState.PROCESSING: Badge("Processing", "working"),
+    SeriesState.UNPROCESSED: Badge("Unprocessed", "skipped"),
+    SeriesState.COMPLETE: Badge("Complete", "finished", "good"),
+    SeriesState.FAILED: BADGES[Status.FAILED],
 }
 LABEL_FROM = 0.11  # a piece of the bar that is smaller has no room for its name
 
@@ -55,11 +50,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Results:
+    """The files of one workitem; `is_superseded` where a newer one was delivered in its place."""
+
+    line: Line
+    is_superseded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesFigure:
     """One series of the strip."""
 
     series: Series
     number: str
+    standing: SeriesStanding
     badge: Badge
     workitems: int
 
@@ -81,6 +85,7 @@ def show_study(app: Application, scope: Scope, request: Request) -> Response:
     series = app.catalogue.list_series(scope, study.id)
     now = app.clock()
     standing = standing_of(study, workitems)
+    told = _tell(app, scope, study, workitems, now)
     return render(
         "study.html",
         here="studies",
@@ -92,7 +97,8 @@ def show_study(app: Application, scope: Scope, request: Request) -> Response:
         standing=standing,
         mends=mends_of(study, workitems),
         counted=_counted(workitems),
-        told=_tell(app, scope, study, workitems, now),
+        told=told,
+        results=_results(told.lines),
         icons=ENTRY_ICONS,
         label_from=LABEL_FROM,
         series=_figures(app, scope, series, workitems),
@@ -138,6 +144,13 @@ def _line(app: Application, scope: Scope, workitem: Workitem, entries: Sequence[
     return Line(workitem, badge_of(workitem.item), entries, artifacts, app.catalogue.receipts(scope, workitem.id))
 
 
+def _results(lines: Sequence[Line]) -> list[Results]:
+    """Those that made files: what counts today first, then by revision, the newest first."""
+    superseded = {line.workitem.supersedes for line in lines if line.workitem.item.status is Status.FINISHED}
+    made = [Results(line, line.workitem.id in superseded) for line in lines if line.artifacts]
+    return sorted(made, key=lambda one: (one.is_superseded, -one.line.workitem.revision))
+
+
 def _first_delivered(of_item: Mapping[str, Sequence[Move]], workitem_ids: Sequence[str]) -> list[str]:
     """The workitem whose way the bar shows: the first that came to its end, else the first."""
     ends = {one: of_item[one][-1].at for one in workitem_ids if of_item.get(one) and of_item[one][-1].to_status is Status.FINISHED}
@@ -145,10 +158,16 @@ def _first_delivered(of_item: Mapping[str, Sequence[Move]], workitem_ids: Sequen
 
 
 def _figures(app: Application, scope: Scope, series: Sequence[Series], workitems: Sequence[Workitem]) -> list[SeriesFigure]:
-    statuses = app.catalogue.series_statuses(scope, list(series))
+    standings = app.catalogue.series_statuses(scope, list(series))
     used = [given.series_id for workitem in workitems for given in workitem.inputs]
     figures = [
-        SeriesFigure(one, str(one.attributes.get("SeriesNumber", "")), SERIES_BADGES[statuses[one.id]], used.count(one.id))
+        SeriesFigure(
+            one,
+            str(one.attributes.get("SeriesNumber", "")),
+            standings[one.id],
+            SERIES_BADGES[standings[one.id].state],
+            used.count(one.id),
+        )
         for one in series
     ]
     return sorted(figures, key=lambda figure: (len(figure.number), figure.number))

@@ -279,3 +279,10 @@ MESSAGES: dict[int, type[Message]] = {
         *(NSetRequest, NSetResponse, NActionRequest, NActionResponse, NCreateRequest, NCreateResponse, NDeleteRequest, NDeleteResponse),
     )
 }
+
+
+def make_response(request: Request, status: int) -> Response:
+    """The response to a request, with nothing but a status (PS3.7 E.1: its Command Field is the request's with the highest bit set)."""
+    kind = MESSAGES[request.command_field | 0x8000]
+    assert issubclass(kind, Response)  # noqa: S101 every request has its response
+    return kind(message_id_being_responded_to=request.message_id, status=status)
