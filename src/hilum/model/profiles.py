@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from hilum.dicom.confidentiality import Option
-from hilum.model.templates import NAME_PATTERN, Strict
+from hilum.model.rules import Strict
+from hilum.model.templates import NAME_PATTERN
 
 KEEP = "keep"
 """The profile that changes nothing: the copies are the originals."""
