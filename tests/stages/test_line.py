@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 from counting import Counting
+from line import open_line, settings_in
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
+from hilum.model.why import explain_standing
 from hilum.processors import Artifacts, NotYet, ProcessingFailedError, ProducedFile, Unusable
 from images import image, read_folder, series_of
 
@@ -105,6 +107,14 @@ def test_a_template_s_required_attribute_is_missed_by_name(line):
     assert study.item.status is Status.HELD
 
 
+def test_a_template_s_required_attribute_must_be_of_its_set_of_values(line):
+    line.save_template("supine", rule=MR, active=False, required_attributes=[{"attribute": "PatientPosition", "values": ["HFS", "FFS"]}])
+    prone = line.study(line.send(series_of([1, 2], PatientPosition="HFP"), report_type="supine"))
+    assert "PatientPosition is none of HFS, FFS in all instances of series 1" in prone.item.why
+    supine = line.study(line.send(series_of([1, 2], study="1.2.826.2", PatientPosition="HFS"), report_type="supine"))
+    assert supine.item.status is Status.FINISHED
+
+
 # --- matching ------------------------------------------------------------------------------------------------------------------------
 
 MR = {"attribute": "Modality", "operator": "equals", "value": "MR"}
@@ -145,6 +155,40 @@ def test_several_templates_that_fit_hold_the_study(own_rules):
     study = own_rules.study(own_rules.send(series_of([1, 2])))
     assert study.item.why == "Several templates match: mr, t1. Choose one with `hilum assign`, or POST /series/assign."
     assert own_rules.workitems(study) == []
+
+
+def test_several_templates_that_fit_all_run_where_the_site_says_so(tmp_path, counting):
+    settings = settings_in(tmp_path / "data", several_templates="all")
+    with open_line(settings, processors={"counting": counting}) as line:
+        for template, _ in line.app.templates.newest(SYSTEM):
+            line.app.templates.save(SYSTEM, template.model_copy(update={"active": False}), new=False)
+        line.save_template("mr", rule=MR)
+        line.save_template("t1", rule=T1)
+        study = line.study(line.send(series_of([1, 2])))
+        assert sorted((one.template, one.item.status) for one in line.workitems(study)) == [
+            ("mr", Status.FINISHED),
+            ("t1", Status.FINISHED),
+        ]
+
+
+def test_why_tells_a_stranger_which_template_is_nearest_what_failed_and_what_to_run(own_rules):
+    own_rules.save_template("flair", rule={"all": [MR, {"attribute": "SeriesDescription", "operator": "contains", "value": "flair"}]})
+    own_rules.save_template("ct", rule={"all": [CT, {"attribute": "SliceThickness", "operator": "at-most", "value": 0.5}]})
+    study = own_rules.study(own_rules.send(series_of([1, 2])))
+    told = " ".join(explain_standing(study, [], []).sentences)
+    assert "The nearest is flair, by 1 condition: No series fits; nearest is series 1" in told
+    assert "SeriesDescription is 'T1'; wanted: contains 'flair'." in told
+    assert f"`hilum assign {study.id} --template NAME`" in told
+    (nearest,) = [one for one in own_rules.app.catalogue.verdicts(SYSTEM, study) if one["explanation"]]
+    assert nearest["template"] == "flair"
+
+
+def test_a_condition_over_all_slices_is_judged_on_all_of_them(own_rules):
+    echo = {"attribute": "EchoTime", "operator": "at-most", "value": 20, "quantifier": "all"}
+    own_rules.save_template("short", rule=echo)
+    files = series_of([1, 2], EchoTime=10) | series_of([3], EchoTime=90)
+    study = own_rules.study(own_rules.send(files))
+    assert "EchoTime is 10.0 or 90.0; wanted in every slice: at most 20 (so in 2 of 3 slices)." in study.item.why
 
 
 def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):

@@ -263,3 +263,16 @@ def test_a_study_held_because_of_its_workitem_goes_on_with_it(site, image):
     site.decisions.retry(SYSTEM, site.study().id, "It is enough.")
     assert site.ledger.find(SYSTEM, workitem.id).status is Status.READY
     assert site.study().item.status is Status.FINISHED
+
+
+def test_with_four_eyes_a_second_person_decides(site, image):
+    site.save_template("strict", review={"policy": "always", "four_eyes": True})
+    site.deliver(image("1.2.1.1.1"))
+    workitem = site.match("strict")
+    for answer in (Done("Kept."), Done("Made."), Hold("Two people must accept it.")):
+        site.ledger.finish(SYSTEM, site.claim(Kind.WORKITEM), answer)
+    assert _place(site.decisions.review(NINA, workitem.id, Verdict("accept"))) == (Stage.REVIEWING, Status.HELD)
+    with pytest.raises(ConflictError, match="nina has accepted it already"):
+        site.decisions.review(NINA, workitem.id, Verdict("accept"))
+    other = Scope("otto", {"admin": Role.REVIEWER})
+    assert _place(site.decisions.review(other, workitem.id, Verdict("accept"))) == (Stage.DELIVERING, Status.READY)

@@ -4,13 +4,15 @@ What is DICOM is recognised by content, never by name. The bytes stay where they
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hilum.dicom.elements import Source
 from hilum.dicom.headers import Header
 from hilum.dicom.part10 import UnreadableError, recognise
+from hilum.dicom.sameness import is_same_data_set
 from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
@@ -22,7 +24,6 @@ from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember,
 
 _LOG = logging.getLogger(__name__)
 BATCH = 500  # members a transaction
-COMPARED = 1 << 20  # bytes of two data sets that are compared at once
 NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
 EMPTY = "The file has 0 bytes."
 NO_PIXELS = "The file ends before its Pixel Data: it describes an image of {rows} x {columns} pixels and holds none."
@@ -93,8 +94,7 @@ class _DataSet:
     """What follows the File Meta group; `read_at` counts from there."""
 
     transfer_syntax: str
-    length: int
-    read_at: Callable[[int, int], bytes]
+    source: Source
 
 
 class _Reader:
@@ -132,9 +132,9 @@ class _Reader:
     def has_same_data_set(self, one: ScannedInstance, held: StoredBytes) -> bool:
         """Whether two members are one object. File Meta and preamble are the file's: each sender writes its own (PS3.10 7.1)."""
         this, other = self._data_set(one.member.stored), self._data_set(held)
-        if this is None or other is None or (this.transfer_syntax, this.length) != (other.transfer_syntax, other.length):
+        if this is None or other is None or this.transfer_syntax != other.transfer_syntax:
             return False
-        return all(this.read_at(at, COMPARED) == other.read_at(at, COMPARED) for at in range(0, this.length, COMPARED))
+        return is_same_data_set(this.source, other.source, this.transfer_syntax)
 
     def _data_set(self, stored: StoredBytes) -> _DataSet | None:
         source = source_of(self._vault, stored)
@@ -142,7 +142,7 @@ class _Reader:
         if found is None:
             return None
         start = found.data_set_offset
-        return _DataSet(found.transfer_syntax_uid, stored.size - start, lambda at, size: source.read_at(start + at, size))
+        return _DataSet(found.transfer_syntax_uid, Source(lambda at, size: source.read_at(start + at, size), stored.size - start))
 
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, literal, or_, select, update
+from sqlalchemy import Connection, exists, insert, literal, or_, select, update
 
 from hilum.model.identity import Scope
 from hilum.stores.catalogue.rows import ERASED
@@ -116,7 +116,7 @@ class Pictures:
 def want_pictures(connection: Connection, study_id: str) -> None:
     """A study was checked: what is new in it, or has grown, is drawn; and whatever of its project lies on one of its series."""
     its = series.c.study_id == study_id
-    known = select(pictures.c.series_key)
+    known = exists().where(pictures.c.series_key == series.c.key)
     new = (literal(True), literal(1), literal(0), series.c.number_of_instances, literal(""), literal(""))
     names = ["series_key", "project_id", "wanted", "version", "attempts", "number_of_instances", "icon", "why"]
     grown = select(series.c.number_of_instances).where(series.c.key == pictures.c.series_key).scalar_subquery()
@@ -126,6 +126,4 @@ def want_pictures(connection: Connection, study_id: str) -> None:
     arrived = select(series.c.series_instance_uid).where(its)
     project = select(series.c.project_id).where(its).limit(1).scalar_subquery()
     connection.execute(update(pictures).where(pictures.c.project_id == project, pictures.c.reference_uid.in_(arrived)).values(**again))
-    connection.execute(
-        insert(pictures).from_select(names, select(series.c.key, series.c.project_id, *new).where(its, series.c.key.not_in(known)))
-    )
+    connection.execute(insert(pictures).from_select(names, select(series.c.key, series.c.project_id, *new).where(its, ~known)))

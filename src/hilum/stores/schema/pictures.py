@@ -20,6 +20,6 @@ pictures = Table(
     Column("reference_uid", Uid),  # SeriesInstanceUID of what a segmentation or structure set lies on, as long as that is not held
 )
 
-_wanted = text("wanted")
-Index("ix_pictures_wanted", pictures.c.series_key, postgresql_where=_wanted, sqlite_where=_wanted)
+# As each database writes a truth value: SQLite takes a partial index only for the very words of a query.
+Index("ix_pictures_wanted", pictures.c.series_key, postgresql_where=text("wanted"), sqlite_where=text("wanted = 1"))
 Index("ix_pictures_reference", pictures.c.project_id, pictures.c.reference_uid)

@@ -26,8 +26,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["series_key"], ["series.key"], name=op.f("fk_pictures_series_key"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("series_key", name=op.f("pk_pictures")),
     )
-    wanted = sa.text("wanted")
-    op.create_index("ix_pictures_wanted", "pictures", ["series_key"], postgresql_where=wanted, sqlite_where=wanted)
+    op.create_index(
+        "ix_pictures_wanted", "pictures", ["series_key"], postgresql_where=sa.text("wanted"), sqlite_where=sa.text("wanted = 1")
+    )
     op.create_index("ix_pictures_reference", "pictures", ["project_id", "reference_uid"])
     op.execute(
         "INSERT INTO pictures (series_key, project_id, wanted, version, attempts, number_of_instances, icon, why) "
