@@ -1,6 +1,7 @@
 """gathering, checking, matching, de-identifying, processing, reviewing, delivering: each on real stores, one image line."""
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -426,15 +427,18 @@ def test_a_delivery_that_was_not_recorded_is_found_done_and_not_repeated(to_fold
     assert to_folder.app.ledger.find(SYSTEM, item.id).status is Status.FINISHED
 
 
-def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, counting):
+class _Renaming(Counting):
+    """Makes results that are not the earlier ones."""
+
+    def collect(self, ticket):
+        return self.count(self.orders[-1], "renamed.txt")
+
+
+def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder):
     (workitem,) = to_folder.workitems(to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered")))
     before = _delivered(to_folder)
 
-    class Renamed(type(counting)):
-        def collect(self, ticket):
-            return self.count(self.orders[-1], "renamed.txt")
-
-    to_folder.worker._tools.processors["counting"] = Renamed()
+    to_folder.worker._tools.processors["counting"] = _Renaming()
     to_folder.app.decisions.send_back(SYSTEM, workitem.id, Stage.PROCESSING)
     to_folder.run()
     after = _delivered(to_folder)
@@ -442,16 +446,44 @@ def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, count
     assert set(after) - set(before) == {f"ward-7/foldered-{workitem.id}-2/{name}" for name in ("renamed.txt", "manifest.json")}
 
 
-def test_what_was_delivered_goes_with_the_study(line):
-    line.save_template("foldered", active=False, destinations=[{"destination": "folder", "settings": {"path": "ward"}}])
-    study = line.study(line.send(series_of([1, 2]), report_type="foldered"))
-    assert read_folder(line.settings.delivered_folder)
+def _erase(line, study):
     line.app.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
     for pool in (line.received, line.worker._tools.deidentified_pool, line.worker._tools.results_pool):
         pool.seal(line.app.pack_index.pack_ids())
     line.app.eraser.erase_all()
     assert line.app.eraser.is_erased(study.id)
-    assert read_folder(line.settings.delivered_folder) == {}
+
+
+def test_what_was_delivered_goes_with_the_study_and_nothing_else(to_folder):
+    kept = to_folder.study(to_folder.send(series_of([1, 2], study="1.2.826.9", PatientID="P9"), report_type="foldered"))
+    before = _delivered(to_folder)
+    study = to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered"))
+    assert len(_delivered(to_folder)) == 2 * len(before)
+    _erase(to_folder, study)
+    assert _delivered(to_folder) == before
+    assert to_folder.workitems(kept)
+
+
+def test_earlier_results_of_one_that_was_made_again_go_with_the_study_too(to_folder):
+    study = to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered"))
+    (workitem,) = to_folder.workitems(study)
+    to_folder.worker._tools.processors["counting"] = _Renaming()
+    to_folder.app.decisions.send_back(SYSTEM, workitem.id, Stage.PROCESSING)
+    to_folder.run()
+    assert len(list((to_folder.settings.delivered_folder / "ward-7").iterdir())) == 2
+    _erase(to_folder, study)
+    assert _delivered(to_folder) == {}
+
+
+def test_what_a_killed_worker_delivered_without_a_receipt_goes_with_the_study(to_folder):
+    intake = to_folder.upload(series_of([1, 2]), report_type="foldered")
+    to_folder.run_until("delivering")
+    item = to_folder.app.ledger.claim(SYSTEM, "a worker that dies", timedelta(seconds=60))
+    to_folder.worker._stages[Stage.DELIVERING](item, to_folder.worker._tools)
+    folder = to_folder.settings.delivered_folder / "ward-7"
+    shutil.copytree(folder / f"foldered-{item.id}", folder / f".foldered-{item.id}-2.part")  # and died once more, half-way
+    _erase(to_folder, to_folder.study(intake))
+    assert list(folder.iterdir()) == []
 
 
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):
