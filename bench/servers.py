@@ -134,8 +134,8 @@ class Orthanc(Server):
     def program() -> str | None:
         return shutil.which("Orthanc")
 
-    def command(self) -> Sequence[str]:
-        configuration = {
+    def configuration(self) -> Mapping[str, object]:
+        return {
             "StorageDirectory": str(self.folder / "storage"),
             "IndexDirectory": str(self.folder / "storage"),
             "HttpPort": self.port,
@@ -143,8 +143,10 @@ class Orthanc(Server):
             "AuthenticationEnabled": False,
             "RemoteAccessAllowed": False,
         }
+
+    def command(self) -> Sequence[str]:
         path = self.folder / "orthanc.json"
-        path.write_text(json.dumps(configuration))
+        path.write_text(json.dumps(self.configuration()))
         return (str(self.program()), str(path))
 
     def wait_until_ready(self, stdout: IO[bytes]) -> None:  # noqa: ARG002 - it says nothing there
@@ -177,12 +179,15 @@ def tree_of(pid: int) -> list[int]:
 
 
 def cpu_seconds_of(pid: int) -> float:
-    """What a process and everything below it have used so far, in user and system mode (proc(5), /proc/pid/stat)."""
+    """What a process and everything below it have used so far, in user and system mode (proc(5), /proc/pid/stat).
+
+    Of children that ended, too, where their parent has waited for them.
+    """
     used = 0
     for each in tree_of(pid):
         with suppress(OSError):  # it ended while we looked
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            used += int(fields[11]) + int(fields[12])
+            used += sum(map(int, fields[11:15]))
     return used / os.sysconf("SC_CLK_TCK")
 
 

@@ -174,7 +174,7 @@ def test_a_list_that_leads_in_a_circle_ends() -> None:
 def test_both_clients_have_the_same_calls_with_the_same_signatures() -> None:
     blocking, awaiting = Hilum(), AsyncHilum()
     nouns = [noun for noun in vars(blocking) if not noun.startswith("_")]
-    assert nouns == ["uploads", "studies", "series", "workitems", "results", "items", "templates", "projects"]
+    assert nouns == ["uploads", "studies", "series", "workitems", "results", "items", "templates", "projects", "waiting"]
     for noun in nouns:
         for call in (name for name in dir(getattr(blocking, noun)) if not name.startswith("_")):
             one, other = (getattr(getattr(client, noun), call) for client in (blocking, awaiting))

@@ -41,6 +41,16 @@ def test_only_what_is_delivered_and_newest_is_a_result(delivered, hilum: Hilum) 
     assert [result.artifact.id for result in hilum.results.for_upload("u")] == ["a1", "b2"]
 
 
+def test_an_upload_has_only_the_results_that_it_asked_for(delivered, hilum: Hilum) -> None:
+    delivered.lists["/workitems"].append({"id": "other", "status": "finished", "template": "other"})
+    content = {"id": "e5", "name": "other.pdf", "media_type": "application/pdf", "size": 1, "sha256": "0" * 64}
+    delivered.lists["/workitems/other/artifacts"] = [content]
+    delivered.uploads["u"]["studies"] = [{"id": "s", "workitems": [{"id": "new"}, {"id": "running"}]}]
+
+    assert [result.artifact.id for result in hilum.results.for_upload("u")] == ["a1", "b2"]
+    assert "e5" in [result.artifact.id for result in hilum.results.for_study("s")]
+
+
 def test_two_results_of_one_name_are_both_kept(delivered, hilum: Hilum, tmp_path: Path) -> None:
     paths = [result.download(tmp_path / "results") for result in hilum.results.for_upload("u")]
     assert [path.name for path in paths] == ["report.pdf", "report-b2.pdf"]

@@ -16,6 +16,7 @@ from hilum_sdk import (
     Progress,
     StorageFullError,
 )
+from hilum_sdk.models import Upload
 
 NAMES = ["notes.txt", "t1/1.dcm", "t1/2 größe#?.dcm"]
 TOKEN = "a-token"
@@ -72,6 +73,16 @@ def test_an_interrupted_upload_is_resumed_under_its_id(server, hilum: Hilum, fol
     server.asked.clear()
     upload = hilum.uploads.upload_folder(folder, project="admin", progress=False, resume="upload-1")
     assert (upload.id, upload.step, puts(server)) == ("upload-1", "Importing", ["t1/2 größe#?.dcm"])
+
+
+def test_the_id_of_an_upload_is_known_before_its_first_byte(server, hilum: Hilum, folder: Path) -> None:
+    started = []
+
+    def remember(upload: Upload) -> None:
+        started.append((upload.id, puts(server)))
+
+    hilum.uploads.upload_folder(folder, project="admin", progress=False, on_start=remember)
+    assert started == [("upload-1", [])]
 
 
 def test_an_upload_that_is_sealed_is_not_filled_again(server, hilum: Hilum, folder: Path) -> None:

@@ -24,6 +24,19 @@ def test_wait_returns_the_upload_that_succeeded(server, hilum: Hilum) -> None:
     assert (done.outcome, done.counts.imported) == ("succeeded", 3)
 
 
+def test_importing_is_waited_for_and_no_longer(server, hilum: Hilum) -> None:
+    upload = hilum.uploads.start("admin")
+    server.outcome(upload.id, {"step": "Importing", "outcome": None}, PROCESSING, {"step": "Finished", "outcome": "succeeded"})
+    assert hilum.uploads.wait_imported(upload.id, timeout=5).step == "Processing"
+
+
+def test_an_upload_of_which_nothing_can_be_used_is_raised_with_its_sentence(server, hilum: Hilum) -> None:
+    upload = hilum.uploads.start("admin")
+    server.outcome(upload.id, {"step": "Finished", "outcome": "failed", "errors": ["No DICOMs found in the upload."]})
+    with pytest.raises(UploadFailedError, match="No DICOMs found"):
+        hilum.uploads.wait_imported(upload.id, timeout=5)
+
+
 def test_the_asynchronous_wait_is_the_same(server) -> None:
     async def wait() -> str | None:
         async with AsyncHilum(server.address, TOKEN) as hilum:

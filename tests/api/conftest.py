@@ -107,7 +107,7 @@ def run_site(folder: Path, **options: Any) -> Iterator[Site]:
     server = threading.Thread(target=serve_web, args=(app, listening), kwargs={"ready": ready.set, "stop": stop})
     with ExitStack() as stack:
         pools = [stack.enter_context(open_pool(app, kind)) for kind in ("deidentified", "results")]
-        worker = Worker("tests", app.ledger, make_tools(app, *pools, Stop()), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
+        worker = Worker("tests", app.ledger, make_tools(app, *pools), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
         server.start()
         assert ready.wait(30)
         site = Site(app, f"http://127.0.0.1:{listening.getsockname()[1]}", worker)

@@ -15,8 +15,9 @@ from hilum.model.records import MemberState
 ID = re.compile(r"{(\w+)(?::path)?}")
 OPEN = {"/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready", f"{PREFIX}/openapi.json"}
 # What a path's parameter names: the id is looked up among what the project holds.
-NOT_OF_A_PROJECT = {f"{PREFIX}{path}" for path in ("/templates/{name}", "/pacs/{name}", "/pacs/{name}/echo")} | {"/static/{name}"}
-NAMES = {"/templates": {"name": "nifti"}, "/static": {"name": "pages.css"}}
+_BY_NAME = ("/templates/{name}", "/templates/{name}/yaml", "/templates/{name}/dry-run", "/pacs/{name}", "/pacs/{name}/echo")
+NOT_OF_A_PROJECT = {f"{PREFIX}{path}" for path in _BY_NAME} | {"/static/{name}"}
+NAMES = {"/templates": {"name": "nifti"}, "/templates/{name}": {"name": "nifti"}, "/static": {"name": "pages.css"}}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/uploads/{upload_id}/offer"): {"files": []},
     ("DELETE", "/studies/{study_id}"): {"reason": "a test"},
@@ -58,8 +59,15 @@ def held(site, uploading, shared_data: Path) -> dict[str, str]:
         "artifact_id": client.get(f"/workitems/{done['id']}/artifacts").json()["items"][0]["id"],
         "item_id": study,
         "token_id": client.post("/tokens", json={"name": "any", "role": "viewer", "project": project}).json()["id"],
+        "user_id": add_user(client, project),
         "set_aside_id": str(aside[0]["id"]),
     }
+
+
+def add_user(client: httpx.Client, project: str) -> str:
+    """A person of a project; answers with the id."""
+    body = {"name": f"any of {project}", "role": "viewer", "project": project, "password": "correct horse battery"}
+    return client.post("/users", json=body).json()["id"]
 
 
 def is_page(path: str) -> bool:
@@ -111,7 +119,16 @@ def test_a_role_is_let_in_where_it_has_the_right_and_nowhere_else(site, held, ro
 def site_wide() -> set[str]:
     """What belongs to no single project: a role in `admin` is needed, or the right to see identities; a role in a project is not enough."""
     peers = ("/pacs", "/pacs/{name}", "/pacs/{name}/echo")
-    of_a_site = ("/projects", "/tombstones", "/templates", "/templates/{name}", "/metrics", "/set-aside/{set_aside_id}/content")
+    of_a_site = (
+        "/projects",
+        "/tombstones",
+        "/templates",
+        "/templates/yaml",
+        "/templates/{name}",
+        "/attributes",
+        "/metrics",
+        "/set-aside/{set_aside_id}/content",
+    )
     return {f"{PREFIX}{path}" for path in (*of_a_site, *peers)}
 
 

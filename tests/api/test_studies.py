@@ -1,6 +1,7 @@
 """Studies, series, templates, workitems, items, results and the log over HTTP, on a real study."""
 
 import hashlib
+import html
 import json
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from hilum.model.identity import Role
+from hilum.runtime.picturing import Picturing
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,15 @@ def test_a_held_study_names_the_slice_and_goes_on_when_a_person_says_so(site, he
     assert (held["step"], held["outcome"]) == ("Processing", "held")
     (reason,) = held["held"]
     assert "17" in reason["sentence"]
-    findings = client.get(f"/studies/{reason['study']}/findings").json()["items"]
+    report = client.get(f"/studies/{reason['study']}/findings").json()
+    findings = report["items"]
+    assert (
+        report["counts"]["instances"]
+        == report["counts"]["valid"] + report["counts"]["invalid"]
+        == sum(one["counts"]["instances"] for one in report["series"])
+    )
+    page = client.get(f"/studies/{reason['study']}/findings.html")
+    assert page.headers["content-type"].startswith("text/html") and findings[0]["sentence"] in html.unescape(page.text)
     assert [(one["check"], one["severity"]) for one in findings] == [("missing-slices", "error")]
     assert findings[0]["sentence"] in reason["sentence"]
     assert "It waits for a person" in client.get(f"/studies/{reason['study']}/why").json()["sentence"]
@@ -114,6 +124,15 @@ def test_series_tell_their_status_and_why_rules_hold(site, study):
     assert client.get(f"/studies/{study['id']}/series").json()["items"] == series
     assert {(one["series_status"], one["series_state"], one["step"]) for one in series} == {("RTSTRUCT_EXPORTED", "COMPLETE", "Finished")}
     assert {one["series_status_meaning"] for one in series} == {"Results are delivered."}
+    pending = client.get(f"/series/{series[0]['id']}/thumbnail.png")
+    while Picturing(site.app).draw_wanted():
+        pass
+    picture = client.get(f"/series/{series[0]['id']}/thumbnail.png")
+    assert (pending.status_code, picture.status_code) == (202, 200)
+    assert {pending.headers["content-type"], picture.headers["content-type"]} == {"image/png"}
+    assert (pending.headers["hilum-picture"], picture.headers["hilum-picture"]) == ("pending", "picture")
+    stranger = site.client(site.token(site.project(), Role.VIEWER))
+    assert stranger.get(f"/series/{series[0]['id']}/thumbnail.png").status_code == 404
     assert set(client.get("/series-statuses").json()["statuses"]) >= {one["series_status"] for one in series}
     flair = next(one for one in series if one["description"] == "FLAIR")
     assert client.get(f"/series/{flair['id']}").json() == flair
@@ -144,7 +163,7 @@ def test_results_are_downloaded_bit_equal_and_never_shown(site, study):
         reply = client.get(f"/artifacts/{artifact['id']}/content")
         assert hashlib.sha256(reply.content).hexdigest() == artifact["sha256"]
         assert int(reply.headers["content-length"]) == artifact["size"]
-        assert reply.headers["content-disposition"] == f"attachment; filename*=UTF-8''{artifact['name']}"
+        assert reply.headers["content-disposition"] == f"attachment; filename=\"{artifact['name']}\"; filename*=UTF-8''{artifact['name']}"
         assert reply.headers["x-content-type-options"] == "nosniff"
         again = client.get(f"/artifacts/{artifact['id']}/content", headers={"if-none-match": reply.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")

@@ -60,5 +60,9 @@ def test_a_missing_option_is_wrong_usage(hilum: Callable) -> None:
     assert "--project" in ran.stderr
 
 
+def test_the_version_is_an_option_as_everywhere(hilum: Callable) -> None:
+    assert hilum("--version").stdout == hilum("version").stdout
+
+
 def test_version_prints_json_when_asked(hilum: Callable) -> None:
     assert json.loads(hilum("version", "--json").stdout)["version"] == hilum("version").stdout.strip()

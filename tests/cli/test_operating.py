@@ -28,10 +28,53 @@ def held(server: tuple[PrivateServer, Path], at_server: Callable, phantoms: Path
     return row
 
 
+def test_an_upload_that_needs_a_person_says_so(at_server: Callable, held: dict[str, str], phantoms: Path) -> None:
+    again = at_server("upload", phantoms / "short", "--project", "admin", "--report-type", "brain_ms")
+
+    assert again.returncode == 0, again.stderr
+    assert "79 files received, 79 already held." in again.stdout
+
+
+def test_an_upload_of_which_nothing_can_be_used_fails_and_status_shows_it(
+    at_server: Callable, held: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+
+    ran = at_server("upload", tmp_path, "--project", "admin")
+
+    assert ran.returncode == 1
+    assert "No DICOMs found in the upload." in ran.stderr
+    status = at_server("status").stdout
+    assert "Refused" in status
+    assert "No DICOMs found in the upload." in status
+
+
+def test_without_waiting_an_upload_only_says_where_it_is(at_server: Callable, held: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+
+    assert at_server("upload", tmp_path, "--project", "admin", "--no-wait").returncode == 0
+
+
+def test_an_interrupted_upload_names_its_id_and_the_way_on(at_server: Callable, phantoms: Path, held: dict[str, str]) -> None:
+    """Its name is longer than the server takes: the upload is started, and then refused."""
+    folder = phantoms / "long"
+    for number in range(9):
+        folder = folder / f"{number}{'n' * 200}"
+    folder.mkdir(parents=True)
+    (folder / "image.dcm").write_bytes(b"any")
+
+    ran = at_server("upload", phantoms / "long", "--project", "admin")
+
+    assert ran.returncode == 1
+    assert f"goes on with it: hilum upload {phantoms / 'long'} --project admin --resume " in ran.stderr
+
+
 def test_held_names_the_item_the_sentence_and_the_mend(at_server: Callable, held: dict[str, str]) -> None:
     line = at_server("held").stdout
 
     assert 'Slice 17 is missing in series 3 "FLAIR"' in line
+    assert line.startswith(f"study {held['accession_number']}, brain_ms  project admin, held at deidentifying for ")
+    assert "-> send what is missing, and the study is looked at again by itself: hilum upload FOLDER --project admin" in line
     assert f"hilum retry {held['id']}" in line
     assert "Nothing needs a person." in at_server("held", "--project", "none").stdout
 
@@ -76,17 +119,36 @@ def test_review_of_what_waits_for_no_reviewer_is_refused(at_server: Callable, he
     assert "not before a reviewer" in ran.stderr
 
 
+def test_findings_are_told_and_written_as_a_report(at_server: Callable, held: dict[str, str], tmp_path: Path) -> None:
+    told = at_server("findings", held["study"])
+    assert "missing-slices" in told.stdout and " valid, " in told.stdout
+    assert at_server("findings", held["study"], "--html", tmp_path / "report.html").returncode == 0
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_ratings_are_exported_and_a_rating_is_a_number(at_server: Callable, held: dict[str, str]) -> None:
+    assert at_server("review", "ratings").stdout.startswith("workitem,project,template,")
+    ran = at_server("review", "accept", held["id"], "--rating", "cord=well")
+    assert (ran.returncode, "is no NAME=NUMBER" in ran.stderr) == (2, True)
+
+
 def test_projects_tokens_and_users_are_made_by_the_administrator(at_server: Callable) -> None:
     assert at_server("project", "create", "ward-7", "--description", "Neuroradiology").returncode == 0
     assert "ward-7" in at_server("project", "list").stdout
     made = at_server("token", "create", "--role", "viewer", "--project", "ward-7")
     assert made.returncode == 0
+    assert at_server("status", HILUM_TOKEN=made.stdout.strip()).stdout.startswith("Nothing has arrived yet.")
     added = at_server("user", "add", "maria", "--role", "reviewer", "--project", "ward-7", HILUM_PASSWORD="a long password")
     assert added.returncode == 0, added.stderr
 
+    (token,) = [one for one in facts(at_server("token", "list", "--json")) if one["grants"][0]["project"] == "ward-7"]
+    assert "reviewer in ward-7" in at_server("user", "list").stdout
     as_viewer = at_server("project", "create", "mine", HILUM_TOKEN=made.stdout.strip())
     assert as_viewer.returncode == 1
     assert "right to administer" in as_viewer.stderr
+    assert at_server("token", "revoke", token["id"]).returncode == 0
+    assert at_server("user", "remove", "maria").stdout == "maria comes in no more.\n"
+    assert "revoked" in at_server("token", "list").stdout
 
 
 def test_a_template_that_is_shown_can_be_saved(at_server: Callable, tmp_path: Path) -> None:
@@ -133,11 +195,18 @@ def test_backup_is_a_ledger_of_one_moment(at_server: Callable, tmp_path: Path, h
 
 def test_doctor_sees_the_server(at_server: Callable, server: tuple[PrivateServer, Path]) -> None:
     running, _ = server
-    answers = facts(at_server("doctor", "--json", HILUM_HTTP=running.url.removeprefix("http://")))
+    answers = facts(at_server("doctor", "--json", "--http", running.url.removeprefix("http://"), "--dimse", "off"))
 
     found = {answer["what"]: answer["found"] for answer in answers}
     assert "takes images" in found["server"]
     assert "made durable a second" in found["disk sync"]
+
+
+def test_doctor_of_a_data_directory_that_is_not_there_says_so(hilum: Callable, tmp_path: Path) -> None:
+    ran = hilum("doctor", "--data", tmp_path / "none", "--http", "127.0.0.1:0", "--dimse", "off")
+
+    assert ran.returncode == 1
+    assert f"{tmp_path / 'none'} is not there" in ran.stdout
 
 
 def test_a_held_workitem_goes_on_by_retry_and_the_study_can_be_deleted(at_server: Callable, held: dict[str, str]) -> None:
@@ -149,6 +218,18 @@ def test_a_held_workitem_goes_on_by_retry_and_the_study_can_be_deleted(at_server
     assert "--yes" in asked.stderr
     assert at_server("delete", held["study"], "--reason", "a test", "--yes").returncode == 0
     assert at_server("why", held["study"]).returncode == 1
+    assert "a test" in at_server("tombstone", "list").stdout
+
+
+def test_what_was_set_aside_is_listed_and_deleted(at_server: Callable, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+    at_server("upload", tmp_path, "--project", "admin")
+
+    files = facts(at_server("set-aside", "list", "--json"))
+
+    assert "letter.txt" in [file["file_name"] for file in files]
+    assert at_server("set-aside", "delete", *(str(file["id"]) for file in files)).returncode == 0
+    assert at_server("set-aside", "list").stdout == "Nothing is set aside.\n"
 
 
 def test_a_server_that_is_not_there_is_named(hilum: Callable) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,35 @@ def test_process_of_a_study_with_a_missing_slice_says_which_and_keeps_everything
     assert 'Slice 17 is missing in series 3 "FLAIR".' in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list((data / "packs").iterdir())
+
+
+def test_process_tells_programs_why_it_is_held_and_takes_a_zip(hilum: Callable, phantoms: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "short"), "zip", phantoms / "short")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    ran = hilum("process", archive, "--report-type", "brain_ms", "--out", tmp_path / "results", "--json", TMPDIR=str(scratch))
+
+    assert ran.returncode == 1
+    told = json.loads(ran.stdout)
+    assert (told["upload"]["outcome"], told["results"]) == ("held", [])
+    assert "Slice 17 is missing" in ran.stderr
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["empty", "report type", "out", "no zip"])
+def test_process_refuses_what_cannot_work_before_a_server_starts(hilum: Callable, phantoms: Path, tmp_path: Path, wrong: str) -> None:
+    empty, file = tmp_path / "empty", tmp_path / "file"
+    empty.mkdir()
+    file.write_text("no folder")
+    source = {"empty": empty, "no zip": file}.get(wrong, phantoms / "whole")
+    out = file / "results" if wrong == "out" else tmp_path / "results"
+
+    ran = hilum("process", source, "--report-type", "brian_ms" if wrong == "report type" else "brain_ms", "--out", out)
+
+    assert ran.returncode == 1
+    assert len(ran.stderr.splitlines()) == 1
+    assert "private server" not in ran.stderr
 
 
 def test_process_of_a_folder_without_dicom_says_so(hilum: Callable, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from hilum.stores.packs import scan
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
+PATIENT = "NOBODY-MAY-LOG-ME"
 
 
 def element(group: int, number: int, vr: str, value: bytes) -> bytes:
@@ -37,7 +38,7 @@ def element(group: int, number: int, vr: str, value: bytes) -> bytes:
     return struct.pack("<HH2sH", group, number, vr.encode(), len(value)) + value
 
 
-def data_set(uid: str, study: str = "1.2.3", size: int = 512, *, sop_class: str = MR, patient: str = "P1") -> bytes:
+def data_set(uid: str, study: str = "1.2.3", size: int = 512, *, sop_class: str = MR, patient: str = PATIENT) -> bytes:
     """A small MR image."""
     head = element(8, 0x16, "UI", sop_class.encode()) + element(8, 0x18, "UI", uid.encode()) + element(8, 0x60, "CS", b"MR")
     head += element(0x10, 0x20, "LO", patient.encode())
@@ -114,7 +115,7 @@ def ask_to_store(peer: Requestor, body: bytes, uid: str, sop_class: str = MR, me
 
 def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
     """A door over `folder`, for as long as the generator lives."""
-    settings = Settings(data=folder, **{"free_disk_bytes": 0, "dimse_project": "inbox", **options})
+    settings = Settings(data=folder, **{"free_disk_bytes": 0, "dimse_project": "inbox", "dimse_processes": 1, **options})
     settings.packs.mkdir(parents=True, exist_ok=True)
     app = assemble(settings)
     upgrade(app.database)
@@ -126,7 +127,7 @@ def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
     server = threading.Thread(target=serve_dimse, args=(app, listening), kwargs={"ready": ready.set, "ask_stop": stops.append})
     with ExitStack() as stack:
         pools = [stack.enter_context(open_pool(app, kind)) for kind in ("deidentified", "results")]
-        worker = Worker("tests", app.ledger, make_tools(app, *pools, Stop()), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
+        worker = Worker("tests", app.ledger, make_tools(app, *pools), Stop(), lease=timedelta(60), attempts=3, wait=lambda _: None)
         server.start()
         assert ready.wait(30)
         yield DimseSite(app, port, worker)
@@ -137,13 +138,20 @@ def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[Callable[..., DimseSite]]:
-    """Makes a door with settings of its own: `make_site(dimse_artim_seconds=1)`."""
+def made_sites() -> list[DimseSite]:
+    """What `make_site` made for this test."""
+    return []
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, made_sites: list[DimseSite]) -> Iterator[Callable[..., DimseSite]]:
+    """Makes a door with settings of its own: `make_site(dimse_artim_seconds=1)`, perhaps over a folder of the test's."""
     running: list[Iterator[DimseSite]] = []
 
-    def make(**options: Any) -> DimseSite:
-        running.append(run_site(tmp_path / f"site{len(running)}", **options))
-        return next(running[-1])
+    def make(folder: Path | None = None, **options: Any) -> DimseSite:
+        running.append(run_site(folder or tmp_path / f"site{len(running)}", **options))
+        made_sites.append(next(running[-1]))
+        return made_sites[-1]
 
     yield make
     for site in running:

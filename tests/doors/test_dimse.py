@@ -39,8 +39,9 @@ def test_an_object_is_kept_bit_for_bit(site, make_data_set: Callable) -> None:
     assert sent_bytes(site, "1.2.10.1") == body
 
 
-def test_what_is_answered_with_success_is_indexed(site, make_data_set: Callable) -> None:
+def test_what_is_answered_with_success_is_indexed_before_it_is_imported(site, make_data_set: Callable) -> None:
     site.store(make_data_set("1.2.10.2"), "1.2.10.2")
+    site.work()
     names = [row.file_name for row in _index_rows(site)]
     assert "1.2.10.2.dcm" in names
 

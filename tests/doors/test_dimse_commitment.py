@@ -1,7 +1,6 @@
 """Storage Commitment Push Model, asked for by pynetdicom."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -14,6 +13,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
+from waiting import wait_until
 
 from hilum.dicom.part10 import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from hilum.dicom.upperlayer.messages import NActionRequest
@@ -41,14 +41,6 @@ class Reports:
         if len(self.heard) >= self._expected:
             self.came.set()
         return 0x0000, None
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 10) -> None:
-    """What another thread does soon."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.01)
 
 
 def asked_for(*uids: str) -> Dataset:

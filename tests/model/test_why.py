@@ -28,7 +28,7 @@ def test_a_deferred_item_names_its_time():
 def test_a_reviewer_is_told_how_to_judge():
     why = explain_standing(make_study(Status.FINISHED), [make_workitem(Status.HELD, Stage.REVIEWING)], [])
     assert "is held at reviewing" in why.sentences[1]
-    assert why.sentences[2].startswith("It waits for a reviewer: `hilum review accept ")
+    assert why.sentences[2].startswith("It waits for a reviewer, who can deliver the result: `hilum review accept ")
 
 
 def test_every_workitem_is_told_but_those_that_were_cancelled():

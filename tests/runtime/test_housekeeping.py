@@ -31,6 +31,7 @@ def keeping_house(app, monkeypatch, *, brief=(), long=()):
     idle = (Chore("nothing", 3600, lambda _app: None),)
     monkeypatch.setattr(housekeeping, "brief_chores", lambda _settings: brief or idle)
     monkeypatch.setattr(housekeeping, "long_chores", lambda: long or idle)
+    monkeypatch.setattr(housekeeping, "asking_chores", lambda: idle)
     keeping = Housekeeping(app)
     keeping.start()
     try:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
+from hilum.dicom.part10 import Recognition
+from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Status
 from hilum.model.records import MemberState
+from hilum.stages.importing import attributes_of
 from images import EXPLICIT_LITTLE_ENDIAN, image, series_of
 
 
@@ -195,3 +199,44 @@ def _is_dicom(body):
         return "SOPInstanceUID" in pydicom.dcmread(io.BytesIO(body), stop_before_pixels=True)
     except (pydicom.errors.InvalidDicomError, EOFError):
         return False
+
+
+# --- what rules ask of a header ------------------------------------------------------------------------------------------------------
+
+
+def _asked(dataset, *paths, implicit, private_vrs=None):
+    written = io.BytesIO()
+    pydicom.dcmwrite(written, dataset, implicit_vr=implicit, little_endian=True)
+    body = written.getvalue()  # the data set alone
+    syntax = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1"
+    header = scan(Source.of_bytes(body), Wanted(*paths), Recognition(syntax, 0), to_the_end=False)
+    return attributes_of(header, paths, private_vrs or {})
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_values_of_all_items_of_a_sequence_are_kept_and_those_of_one(implicit):
+    dataset = Dataset()
+    dataset.RequestAttributesSequence = [Dataset(), Dataset(), Dataset()]
+    for number, item in enumerate(dataset.RequestAttributesSequence[:2]):
+        item.RequestedProcedureID = f"R{number}"
+    every, second = (f"RequestAttributesSequence[{which}].RequestedProcedureID" for which in "*1")
+    asked = _asked(dataset, every, second, "RequestAttributesSequence", "ReferencedImageSequence", implicit=implicit)
+    assert asked == {every: ["R0", "R1"], second: "R1", "RequestAttributesSequence": True}
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_an_empty_attribute_is_told_from_a_missing_one(implicit):
+    dataset = Dataset()
+    dataset.ContrastBolusAgent = ""
+    dataset.ReferencedImageSequence = []
+    asked = _asked(dataset, "ContrastBolusAgent", "BodyPartExamined", "ReferencedImageSequence", implicit=implicit)
+    assert asked == {"ContrastBolusAgent": "", "ReferencedImageSequence": ""}
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_private_attribute_of_unknown_form_is_read_as_the_site_has_named_it(implicit):
+    dataset, path = Dataset(), "(0019,100C) ACME"
+    block = dataset.private_block(0x0019, "ACME", create=True)
+    block.add_new(0x0C, "IS", "7")
+    assert _asked(dataset, path, implicit=implicit) == {path: True if implicit else 7}
+    assert _asked(dataset, path, implicit=implicit, private_vrs={path: "IS"}) == {path: 7}

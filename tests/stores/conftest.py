@@ -29,6 +29,7 @@ from hilum.model.records import Intake, ScannedInstance, SetAside, Study, Workit
 from hilum.model.templates import Template
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -39,6 +40,7 @@ from hilum.stores.migrations import upgrade
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
+from hilum.stores.retention import Retention
 from hilum.stores.schema import metadata
 from hilum.stores.template_shelf import TemplateShelf
 
@@ -222,6 +224,7 @@ class Site:
         self.woken = 0
         self.database = database
         self.access = Access(database, self.clock)
+        self.credentials = Credentials(database)
         self.ledger = Ledger(database, self.clock, self._wake, Backoff(attempts=3))
         self.catalogue = Catalogue(database)
         self.intakes = Intakes(database, self.clock, self._wake)
@@ -232,6 +235,7 @@ class Site:
         self.rebuilder = Rebuilder(database, self.clock, self.intakes, self.pack_index)
         self.filler = Filler(database)
         self.eraser = Eraser(database, self.clock, folder)
+        self.retention = Retention(database, self.clock, self.eraser)
         self.access.create_project(SYSTEM, ADMIN_PROJECT)
         self.templates.keep(KEPT_ATTRIBUTES)
         self._images: dict[bytes, Image] = {}

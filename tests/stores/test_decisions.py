@@ -4,11 +4,12 @@ import threading
 
 import pytest
 
+from hilum.model.assigning import Choice
 from hilum.model.errors import ConflictError, InvalidError, NotFoundError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import Done, Hold, Matched, NewWorkitem, SeriesInput
-from hilum.stores.decisions import Verdict
+from hilum.stores.verdicts import Verdict
 
 NINA = Scope("nina", {"admin": Role.ADMIN}, may_see_identity=True)
 
@@ -154,6 +155,10 @@ def test_what_was_cancelled_is_not_retried_nor_sent_back(site, held):
 # --- by hand -------------------------------------------------------------------------------------------------------------------------
 
 
+def chosen(series_ids, template):
+    return Choice(template, dict.fromkeys(series_ids, ""))
+
+
 @pytest.fixture
 def unmatched(site, image):
     """Two series of one study, which no template matched."""
@@ -168,16 +173,50 @@ def unmatched(site, image):
 
 @pytest.mark.parametrize(("template", "number"), [("whole", 1), ("single", 2)])
 def test_chosen_series_are_sent_by_study_or_by_series_as_the_template_says(site, unmatched, template, number):
-    sent = site.decisions.assign(NINA, unmatched, template)
-    assert (list(sent), len(set(sent.values()))) == (unmatched, number)
+    answers = site.decisions.assign(NINA, chosen(unmatched, template))
+    assert [one.series_id for one in answers] == unmatched
+    assert len({one.workitem_id for one in answers}) == number
+    assert answers[0].sentence == f"Sent to {template}, version 1."
     assert _place(site.study().item) == (Stage.MATCHING, Status.FINISHED)
 
 
 def test_a_series_that_is_being_processed_is_not_sent_again(site, unmatched):
-    site.decisions.assign(NINA, unmatched[:1], "single")
+    site.decisions.assign(NINA, chosen(unmatched[:1], "single"))
     with pytest.raises(ConflictError, match="is being processed by workitem"):
-        site.decisions.assign(NINA, unmatched, "whole")
-    assert len(site.catalogue.list_workitems(SYSTEM, study_id=site.study().id)) == 1
+        site.decisions.assign(NINA, chosen(unmatched, "whole"))
+    first, second = site.decisions.assign(NINA, chosen(unmatched, "single"))
+    assert (first.workitem_id, bool(second.workitem_id)) == ("", True)
+    assert f"Series {unmatched[0]} is being processed by workitem" in first.sentence
+    assert len(site.catalogue.list_workitems(SYSTEM, study_id=site.study().id)) == 2
+
+
+def test_a_series_whose_files_are_missing_is_refused_and_takes_its_companions_with_it_where_the_study_is_the_unit(site, unmatched):
+    with pytest.raises(ConflictError, match=r"A file is gone\. Series .* would go with one that cannot be sent\."):
+        site.decisions.assign(NINA, Choice("whole", dict.fromkeys(unmatched, ""), refused={unmatched[0]: "A file is gone."}))
+    answers = site.decisions.assign(NINA, Choice("single", dict.fromkeys(unmatched, ""), refused={unmatched[0]: "A file is gone."}))
+    assert [bool(one.workitem_id) for one in answers] == [False, True]
+
+
+def test_what_was_done_with_a_template_is_sent_there_again_only_where_that_is_asked_for(site, unmatched):
+    (first, *_) = site.decisions.assign(NINA, chosen(unmatched, "whole"))
+    for _ in range(4):
+        site.ledger.finish(SYSTEM, site.claim(Kind.WORKITEM), Done("Nothing to say."))
+    assert site.ledger.find(SYSTEM, first.workitem_id).status is Status.FINISHED
+    with pytest.raises(ConflictError, match="was done with whole already"):
+        site.decisions.assign(NINA, chosen(unmatched, "whole"))
+    site.decisions.assign(NINA, chosen(unmatched[:1], "single"))
+    (again,) = site.decisions.assign(NINA, Choice("whole", {unmatched[1]: ""}, again=True))
+    assert again.workitem_id != first.workitem_id
+
+
+def test_a_workitem_that_matching_held_gives_way_to_a_person_s_choice(site, image):
+    site.save_template("t")
+    site.save_template("other")
+    site.deliver(image("1.2.1.1.1"))
+    held = site.match("t", held="Slice 2 is missing.")
+    (answer,) = site.decisions.assign(NINA, chosen([given.series_id for given in held.inputs], "other"))
+    assert site.ledger.find(SYSTEM, held.id).status is Status.CANCELLED
+    assert site.ledger.find(SYSTEM, answer.workitem_id).status is Status.READY
 
 
 def test_of_two_who_choose_for_the_same_series_one_is_told_that_it_is_taken(site, unmatched):
@@ -186,7 +225,7 @@ def test_of_two_who_choose_for_the_same_series_one_is_told_that_it_is_taken(site
     def choose():
         together.wait()
         try:
-            answers.append(len(site.decisions.assign(NINA, unmatched, "whole")))
+            answers.append(len(site.decisions.assign(NINA, chosen(unmatched, "whole"))))
         except ConflictError:
             answers.append(0)
 
@@ -201,7 +240,7 @@ def test_of_two_who_choose_for_the_same_series_one_is_told_that_it_is_taken(site
 def test_an_unknown_series_or_template_sends_nothing(site, unmatched):
     for series, template in (([*unmatched, "nobody"], "whole"), (unmatched, "nothing")):
         with pytest.raises(NotFoundError):
-            site.decisions.assign(NINA, series, template)
+            site.decisions.assign(NINA, chosen(series, template))
     assert site.catalogue.list_workitems(SYSTEM, study_id=site.study().id) == []
 
 
@@ -224,3 +263,16 @@ def test_a_study_held_because_of_its_workitem_goes_on_with_it(site, image):
     site.decisions.retry(SYSTEM, site.study().id, "It is enough.")
     assert site.ledger.find(SYSTEM, workitem.id).status is Status.READY
     assert site.study().item.status is Status.FINISHED
+
+
+def test_with_four_eyes_a_second_person_decides(site, image):
+    site.save_template("strict", review={"policy": "always", "four_eyes": True})
+    site.deliver(image("1.2.1.1.1"))
+    workitem = site.match("strict")
+    for answer in (Done("Kept."), Done("Made."), Hold("Two people must accept it.")):
+        site.ledger.finish(SYSTEM, site.claim(Kind.WORKITEM), answer)
+    assert _place(site.decisions.review(NINA, workitem.id, Verdict("accept"))) == (Stage.REVIEWING, Status.HELD)
+    with pytest.raises(ConflictError, match="nina has accepted it already"):
+        site.decisions.review(NINA, workitem.id, Verdict("accept"))
+    other = Scope("otto", {"admin": Role.REVIEWER})
+    assert _place(site.decisions.review(other, workitem.id, Verdict("accept"))) == (Stage.DELIVERING, Status.READY)

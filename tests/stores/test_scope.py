@@ -2,10 +2,13 @@
 
 import inspect
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert
 
+from hilum.model.acceptances import Acceptance
+from hilum.model.assigning import Choice
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
 from hilum.model.lifecycle import Stage
@@ -21,17 +24,23 @@ from hilum.model.outcomes import (
     Severity,
     StoredBytes,
 )
+from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
-from hilum.stores.decisions import Decisions, Verdict
+from hilum.stores.credentials import Credentials
+from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
+from hilum.stores.following import Cursor
 from hilum.stores.intakes import Intakes, NewIntake
 from hilum.stores.ledger import Ledger, MoveFilter
 from hilum.stores.offering import SentFile
+from hilum.stores.pictures import Pictures
 from hilum.stores.registering import Registrar
+from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
+from hilum.stores.verdicts import Verdict
 
-STORES = (Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Registrar, TemplateShelf)
+STORES = (Acceptances, Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -41,6 +50,10 @@ SITE_WIDE = {
     "Ledger.finish", "Ledger.fail", "Ledger.give_back",  # need an item that was claimed within the scope
 }  # fmt: skip
 """What has no id of a project's in its arguments."""
+
+
+def acceptances(site):
+    return Acceptances(site.database, site.clock)
 
 
 def _functions():
@@ -69,6 +82,7 @@ def held(site, image):
     made = ArtifactsMade(workitem.id, (NewArtifact("report.pdf", "application/pdf", stored),), {})
     delivered = Delivered(workitem.id, "1 folder", {"files": 1})
     site.ledger.finish(SYSTEM, site.claim(), Done("Made.", (copies, made, delivered)))
+    _review(site, workitem.id)
     token = site.access.create_token(SYSTEM, "ward's", [_grant("ward")])
     return {
         "intake": intake,
@@ -95,43 +109,64 @@ CALLS = {
     "Access.keep_token": lambda site, scope, held: site.access.keep_token(scope, "mine", "secret", [_grant("ward")]),
     "Access.revoke_token": lambda site, scope, held: site.access.revoke_token(scope, held["token"].id),
     "Access.add_user": lambda site, scope, held: site.access.add_user(scope, "me", "twelve characters", [_grant("ward")]),
+    "Credentials.tokens": lambda site, scope, held: site.credentials.tokens(scope),
+    "Credentials.users": lambda site, scope, held: site.credentials.users(scope),
+    "Credentials.remove_user": lambda site, scope, held: site.credentials.remove_user(scope, "somebody of the ward"),
     "Catalogue.find_study": lambda site, scope, held: site.catalogue.find_study(scope, held["study"].id),
     "Catalogue.list_studies": lambda site, scope, held: site.catalogue.list_studies(scope, StudyFilter(project="ward"), Page()),
     "Catalogue.studies_of_intake": lambda site, scope, held: site.catalogue.studies_of_intake(scope, held["intake"].id),
     "Catalogue.intakes_of_study": lambda site, scope, held: site.catalogue.intakes_of_study(scope, held["study"].id),
     "Catalogue.requests": lambda site, scope, held: site.catalogue.requests(scope, held["study"].id),
-    "Catalogue.quiet_seconds": lambda site, scope, held: site.catalogue.quiet_seconds(scope, "ward"),
+    "Catalogue.gathering_policy": lambda site, scope, held: site.catalogue.gathering_policy(scope, "ward"),
     "Catalogue.list_series": lambda site, scope, held: site.catalogue.list_series(scope, held["study"].id),
     "Catalogue.find_series": lambda site, scope, held: site.catalogue.find_series(scope, held["series"].id),
     "Catalogue.instances_of": lambda site, scope, held: site.catalogue.instances_of(scope, held["series"]),
     "Catalogue.series_statuses": lambda site, scope, held: _unknown(site.catalogue.series_statuses(scope, [held["series"]])),
+    "Catalogue.list_reviews": lambda site, scope, held: site.catalogue.list_reviews(scope, Page()),
+    "Pictures.find": lambda site, scope, held: Pictures(site.database, site.clock).find(scope, held["series"].id),
     "Catalogue.findings": lambda site, scope, held: site.catalogue.findings(scope, held["study"]),
     "Catalogue.verdicts": lambda site, scope, held: site.catalogue.verdicts(scope, held["study"]),
     "Catalogue.conflicts": lambda site, scope, held: site.catalogue.conflicts(scope, held["study"].id),
     "Catalogue.set_aside_of_intake": lambda site, scope, held: site.catalogue.set_aside_of_intake(scope, held["intake"].id),
     "Catalogue.list_set_aside": lambda site, scope, held: site.catalogue.list_set_aside(scope, Page()),
     "Catalogue.find_set_aside": lambda site, scope, held: site.catalogue.find_set_aside(scope, held["set_aside"].key),
+    "Catalogue.recent_series": lambda site, scope, held: [
+        one for one in site.catalogue.recent_series(scope, held["study"].created_at, ["Modality"]) if one
+    ],
+    "Catalogue.with_slices": lambda site, scope, held: site.catalogue.with_slices(scope, [held["series"]], ["Modality"]),
     "Catalogue.find_workitem": lambda site, scope, held: site.catalogue.find_workitem(scope, held["workitem"].id),
     "Catalogue.list_workitems": lambda site, scope, held: site.catalogue.list_workitems(scope, study_id=held["study"].id),
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),
     "Catalogue.reviews": lambda site, scope, held: site.catalogue.reviews(scope, held["workitem"].id),
     "Catalogue.receipts": lambda site, scope, held: site.catalogue.receipts(scope, held["workitem"].id),
+    "Catalogue.waiting": lambda site, scope, held: site.catalogue.waiting(scope, "ward"),
+    "Catalogue.count_waiting": lambda site, scope, held: site.catalogue.count_waiting(scope, "ward"),
+    "Catalogue.refused_uploads": lambda site, scope, held: site.catalogue.refused_uploads(scope, datetime(2000, 1, 1, tzinfo=UTC)),
     "Catalogue.standing": lambda site, scope, held: site.catalogue.standing(scope),
+    "Acceptances.accept": lambda site, scope, held: acceptances(site).accept(scope, "ward", Acceptance("pixel-data", reason="Because.")),
+    "Acceptances.list_accepted": lambda site, scope, held: acceptances(site).list_accepted(scope, "ward"),
+    "Acceptances.withdraw": lambda site, scope, held: acceptances(site).withdraw(scope, 1),
+    "Acceptances.clear": lambda site, scope, held: acceptances(site).clear(scope, held["study"].id),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
     "Decisions.cancel": lambda site, scope, held: site.decisions.cancel(scope, held["workitem"].id),
     "Decisions.review": lambda site, scope, held: site.decisions.review(scope, held["workitem"].id, Verdict("accept")),
-    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, [held["series"].id], "t"),
+    "Decisions.assign": lambda site, scope, held: site.decisions.assign(scope, Choice("t", {held["series"].id: ""})),
     "Eraser.delete_study": lambda site, scope, held: site.eraser.delete_study(scope, held["study"].id, "Because."),
     "Eraser.delete_set_aside": lambda site, scope, held: site.eraser.delete_set_aside(scope, held["set_aside"].key),
     "Eraser.tombstones": lambda site, scope, held: site.eraser.tombstones(scope),
     "Intakes.start": lambda site, scope, held: site.intakes.start(scope, NewIntake("ward", "uploads")),
     "Intakes.check_sender": lambda site, scope, held: site.intakes.check_sender(scope, "ward"),
     "Intakes.discard": lambda site, scope, held: site.intakes.discard(scope, held["intake"].id),
+    "Intakes.start_archive": lambda site, scope, held: site.intakes.start_archive(
+        scope, NewIntake("ward", "uploads"), "an id", SentFile("a.zip", 1, b"a"), 0
+    ),
+    "Intakes.seal_archive": lambda site, scope, held: site.intakes.seal_archive(scope, held["intake"].id),
     "Intakes.find": lambda site, scope, held: site.intakes.find(scope, held["intake"].id),
     "Intakes.complete": lambda site, scope, held: site.intakes.complete(scope, held["intake"].id),
     "Intakes.abandoned_until": lambda site, scope, held: site.intakes.abandoned_until(scope, held["intake"].id),
@@ -144,6 +179,7 @@ CALLS = {
     "Ledger.find": lambda site, scope, held: site.ledger.find(scope, held["study"].id),
     "Ledger.history": lambda site, scope, held: site.ledger.history(scope, [held["study"].id]),
     "Ledger.list_moves": lambda site, scope, held: site.ledger.list_moves(scope, MoveFilter(item=held["study"].id)),
+    "Ledger.follow": lambda site, scope, held: site.ledger.follow(scope, MoveFilter(item=held["study"].id), Cursor(0, 0)),
     "Ledger.next_due_at": lambda site, scope, held: site.ledger.next_due_at(scope),
     "Ledger.claim": lambda site, scope, held: site.ledger.claim(scope, "worker", timedelta(seconds=60)),
     "Ledger.renew": lambda site, scope, held: site.ledger.renew(scope, held["item"], timedelta(seconds=60)),
@@ -154,6 +190,13 @@ CALLS = {
     ),
     "TemplateShelf.save": lambda site, scope, held: site.templates.save(scope, site.templates.find(SYSTEM, "t")[0], new=False),
 }  # fmt: skip
+
+
+def _review(site, workitem_id):
+    """A verdict of earlier days: the workitem itself has moved on."""
+    with site.database.writing() as connection:
+        said = {"verdict": "accept", "reason": "", "ratings": {}, "who": "nina", "at": site.clock()}
+        connection.execute(insert(reviews).values(workitem_id=workitem_id, **said))
 
 
 def _unknown(statuses):
@@ -202,11 +245,15 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.findings"](site, ward, held)
     assert CALLS["Catalogue.deidentified"](site, ward, held)
     assert CALLS["Catalogue.receipts"](site, ward, held)
+    assert CALLS["Catalogue.reviews"](site, ward, held)
+    assert CALLS["Pictures.find"](site, ward, held)
 
 
 @pytest.mark.parametrize(
     ("name", "right"),
     [
+        ("Acceptances.accept", Right.OPERATE),
+        ("Acceptances.clear", Right.OPERATE),
         ("Decisions.send_back", Right.OPERATE),
         ("Decisions.cancel", Right.OPERATE),
         ("Decisions.retry", Right.OPERATE),

@@ -1,6 +1,7 @@
 """Senders that never say they are through: one intake within the quiet time, importing and gathering while more may come."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,11 @@ import pytest
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Status
 from hilum.model.outcomes import Defer, Done, StudiesTouched
+from hilum.runtime.assembling import operators
+from hilum.runtime.registry import find_members
 from hilum.stages import gathering
+from hilum.stores.database import Database
+from hilum.stores.ledger import Ledger
 from hilum.stores.senders import Senders
 
 
@@ -43,7 +48,9 @@ def do_import(site: Any, intake_id: str) -> None:
 
 def gather(site: Any) -> Any:
     """Gathering's answer for the study that stands there."""
-    tools = SimpleNamespace(catalogue=site.catalogue, scope=SYSTEM, clock=site.clock)
+    tools = SimpleNamespace(
+        catalogue=site.catalogue, scope=SYSTEM, clock=site.clock, proofs=find_members("hilum.proofs"), operators=operators(site.clock)
+    )
     return gathering.run(site.study().item, tools)
 
 
@@ -114,6 +121,24 @@ def test_a_study_waits_for_what_arrived_within_its_quiet_time(site: Any, senders
     site.clock.advance(seconds=6)
     assert isinstance(gather(site), Done)
     assert site.study().revision == 1
+
+
+def test_quiet_time_and_delivery_go_on_over_a_restart(site: Any, senders: Senders, image: Callable, database_url: str) -> None:
+    intake_id = join(senders)
+    receive(site, intake_id, image("1.2.1.1.1"))
+    senders.hasten([intake_id])
+    do_import(site, intake_id)
+    answer = gather(site)
+    assert isinstance(answer, Defer)
+    site.ledger.finish(SYSTEM, site.claim(Kind.STUDY), answer)
+    with closing(Database(database_url)) as reopened:
+        ledger = Ledger(reopened, site.clock)
+        site.clock.advance(seconds=3)
+        assert join(Senders(reopened, site.clock, site.intakes, site._wake)) == intake_id, "the sender goes on with its delivery"
+        assert site.study().item.status is Status.DEFERRED
+        site.clock.advance(seconds=5)
+        ledger.wake_due(SYSTEM)
+    assert site.study().item.status is Status.READY
 
 
 def test_a_study_does_not_wait_for_what_arrives_after_its_quiet_time(site: Any, senders: Senders, image: Callable) -> None:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from hilum.model.errors import HilumError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.phantoms import PhantomStudy
+from hilum.runtime.picturing import Picturing
 from hilum.stores.catalogue import Page, StudyFilter
 from hilum.web import rendering, routes, standing, study
 
@@ -88,10 +89,18 @@ def test_the_thumbnail_of_a_series_is_a_picture(served: Gateway) -> None:
     page = page_of(served, f"/studies/{study_id(served, 'PHANTOM-1')}")
     (first, *_) = re.findall(r'src="(/series/[^"]+)"', page)
 
+    pending = served.pages.get(first)
+    drawing = Picturing(served.app)
+    while drawing.draw_wanted():
+        pass
     response = served.pages.get(first)
 
-    assert response.headers["content-type"] == "image/png"
-    assert response.content.startswith(b"\x89PNG")
+    assert (pending.status_code, pending.headers["hilum-picture"]) == (202, "pending")
+    assert (response.status_code, response.headers["hilum-picture"]) == (200, "picture")
+    for one in (pending, response):
+        assert one.headers["content-type"] == "image/png"
+        assert one.content.startswith(b"\x89PNG")
+    assert pending.content != response.content
 
 
 def test_a_held_study_says_why_and_what_to_do(served: Gateway) -> None:
@@ -177,7 +186,7 @@ def test_an_address_that_names_no_page_is_refused(served: Gateway) -> None:
 
 
 def test_styles_are_served_and_name_no_other_server(served: Gateway) -> None:
-    for name in ("tokens.css", "pages.css", "icon.svg", "no-image.svg"):
+    for name in ("tokens.css", "pages.css", "icon.svg"):
         response = served.pages.get(f"/static/{name}")
         assert response.status_code == 200
         assert not re.search(r"https?://(?!www\.w3\.org)", response.text)

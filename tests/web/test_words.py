@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from hilum.model.words import count
 from hilum.web import words
 
 
@@ -34,7 +35,7 @@ def test_a_date_that_is_none_is_shown_as_it_is() -> None:
 
 
 def test_counts_are_words() -> None:
-    assert [words.count(1, "study"), words.count(2, "study"), words.count(2, "series"), words.count(1000, "image")] == [
+    assert [count(1, "study"), count(2, "study"), count(2, "series"), count(1000, "image")] == [
         "1 study",
         "2 studies",
         "2 series",

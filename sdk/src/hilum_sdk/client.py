@@ -17,6 +17,7 @@ from hilum_sdk.resources.series import SeriesCalls
 from hilum_sdk.resources.studies import Studies
 from hilum_sdk.resources.templates import Templates
 from hilum_sdk.resources.uploads import Uploads
+from hilum_sdk.resources.waiting import Waiting
 from hilum_sdk.resources.workitems import Workitems
 from hilum_sdk.retrying import Patience
 from hilum_sdk.session import Session
@@ -38,6 +39,7 @@ class _Client(Generic[D]):
         self.items = Items(session)
         self.templates = Templates(session)
         self.projects = Projects(session)
+        self.waiting = Waiting(session)
 
 
 class Hilum(_Client[Blocking]):

@@ -147,8 +147,26 @@ class Finding(Shape):
     check: str
     severity: Literal["error", "warning", "info"]
     sentence: str
+    meaning: str = ""
+    mend: str = ""
     series: Any = None
     instances: Any = None
+
+
+class SliceCounts(Shape):
+    """Slices that an error names are invalid, those that a warning names doubtful, the others valid."""
+
+    instances: int
+    valid: int
+    doubtful: int
+    invalid: int
+
+
+class FindingsReport(Shape):
+    """Everything that the checks found in a study."""
+
+    counts: SliceCounts
+    items: list[Finding]
 
 
 class Move(Shape):
@@ -169,6 +187,14 @@ class Explanation(Shape):
     """Why each rule matched a series or did not."""
 
 
+class Assigned(Shape):
+    """What became of a series that was sent by hand; without a workitem it was not sent, and the sentence says why."""
+
+    series: str
+    sentence: str
+    workitem: str | None = None
+
+
 class Item(Shape):
     """Anything that moves along the stages."""
 
@@ -176,6 +202,44 @@ class Item(Shape):
     stage: str | None = None
     status: str | None = None
     why: str | None = None
+
+
+class Way(Shape):
+    """One thing that a person can do about an item, and the command that does it."""
+
+    does: str
+    command: str
+
+
+class WaitingItem(Item):
+    """An item that needs a person, or was refused; an upload has no study."""
+
+    kind: str
+    project: str
+    since_at: str
+    study: str | None = None
+    study_instance_uid: str | None = None
+    accession_number: str | None = None
+    template: str | None = None
+    ways: list[Way] = Field(default_factory=list)
+
+
+class ItemCount(Shape):
+    """How many items of a kind stand at a stage in a status."""
+
+    kind: str
+    stage: str
+    status: str
+    number: int
+
+
+class Standing(Shape):
+    """How much stands where, what has waited longest for a person, and what was refused in the last day."""
+
+    items: list[ItemCount] = Field(default_factory=list)
+    need_a_person: int = 0
+    oldest: WaitingItem | None = None
+    refused: list[WaitingItem] = Field(default_factory=list)
 
 
 class WorkitemInput(Shape):

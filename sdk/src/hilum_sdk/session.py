@@ -109,6 +109,17 @@ class Session(Generic[D]):
         call = Call("GET", self._root + path, headers={"Accept": "*/*", "Accept-Encoding": "identity"})
         await self._exchange(lambda: self.driver.receive(call.build(self._client), start()), None)
 
+    async def fetch_whole(self, path: str) -> bytes:
+        """A GET's body that is no JSON and fits into memory."""
+        kept = bytearray()
+
+        def start() -> Callable[[bytes], object]:
+            kept.clear()
+            return kept.extend
+
+        await self.fetch_bytes(path, start)
+        return bytes(kept)
+
     async def _exchange(self, attempt: Attempt, deadline: float | None) -> httpx.Response:
         """Try until an answer is no passing trouble, or the time for it is over; then the last trouble is raised."""
         tries, give_up_at = 0, None

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hilum import __version__
 from hilum.api import (
     artifacts,
+    attributes,
+    checks,
     credentials,
     events,
     health,
@@ -23,11 +25,13 @@ from hilum.api import (
     metrics,
     pacs,
     projects,
+    reviews,
     series,
     set_aside,
     studies,
     templates,
     uploads,
+    waiting,
     workitems,
 )
 from hilum.api.batches import AT_ONCE, Batches
@@ -49,6 +53,7 @@ from hilum.runtime.settings import Settings
 _LOG = logging.getLogger("hilum.access")
 
 NOUNS = (
+    checks,
     projects,
     pacs,
     credentials,
@@ -56,7 +61,9 @@ NOUNS = (
     studies,
     series,
     templates,
+    attributes,
     workitems,
+    reviews,
     artifacts,
     items,
     set_aside,
@@ -64,6 +71,7 @@ NOUNS = (
     events,
     health,
     metrics,
+    waiting,
 )
 JSON_IN_MEMORY = 64 << 20  # bytes of all bodies of changes together
 BODIES_IN_MEMORY = 16  # whole bodies of the largest size that are held at once

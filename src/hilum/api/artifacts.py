@@ -34,6 +34,12 @@ def may_see_results(scope: Scope, workitem: Workitem) -> bool:
     return is_delivered or any(scope.holds(right, workitem.project) for right in (Right.REVIEW, Right.OPERATE))
 
 
+def disposition_of(name: str) -> str:
+    """A download under its name: in full for all who know RFC 8187, and in plain ASCII for those who do not (RFC 6266 4.3, appendix D)."""
+    plain = "".join(character if " " <= character <= "~" and character not in '"\\%' else "_" for character in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
 def stream_stored(call: Call, request: Request, stored: StoredBytes, name: str, media_type: str) -> Response:
     """Bytes of the vault as a download, never shown by a browser: what is in them is a sender's.
 
@@ -42,7 +48,7 @@ def stream_stored(call: Call, request: Request, stored: StoredBytes, name: str, 
     headers = {
         "etag": f'"{stored.sha256.hex()}"',
         "repr-digest": f"sha-256=:{base64.b64encode(stored.sha256).decode()}:",  # RFC 9530 3
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",  # RFC 6266 4.3
+        "content-disposition": disposition_of(name),
         "content-security-policy": "sandbox; default-src 'none'",
     }
     if request.headers.get("if-none-match") == headers["etag"]:

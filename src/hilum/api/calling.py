@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-import anyio.to_thread
 from fastapi import Depends, Request
 
+from hilum.api.lanes import SIGNING_IN
 from hilum.api.problems import BusyError, UnauthenticatedError
 from hilum.model.errors import ForbiddenError
 from hilum.model.identity import Right, Scope
@@ -20,7 +20,7 @@ from hilum.runtime.assembling import Application, scope_of_environment_token
 REMEMBERED_SECONDS = 5.0
 _MOST_REMEMBERED = 1024
 _MOST_AT_ONCE = 2  # an argon2id check takes 64 MiB
-_MOST_WAITING = 8  # they wait in threads that all requests share: whoever comes with a password may have so many of the 40
+_MOST_WAITING = 8  # they wait in threads that all who come share: passwords may have so many of the 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ async def caller_of(request: Request) -> Caller:
         raise ForbiddenError("A page of another site asked for this change.", "Ask for it from Hilum's own pages.")
     authenticator = cast(Authenticator, request.app.state.authenticator)
     known = authenticator.remembered(header)
-    return known if known is not None else await anyio.to_thread.run_sync(authenticator.look_up, header)
+    return known if known is not None else await SIGNING_IN.run(authenticator.look_up, header)
 
 
 def refuse_without(scope: Scope, right: Right) -> None:

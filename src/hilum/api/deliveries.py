@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from weakref import WeakValueDictionary
 
-import anyio.to_thread
-
+from hilum.api.lanes import READING
 from hilum.model.errors import ConflictError, ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Scope
 from hilum.model.records import Intake
@@ -111,9 +110,9 @@ class Deliveries:
             known = self._open.get(upload_id)
             if known is not None and known.fresh_until >= self._ticks():
                 return known
-            intake = await anyio.to_thread.run_sync(self._intakes.find, SYSTEM, upload_id)
+            intake = await READING.run(self._intakes.find, SYSTEM, upload_id)
             if known is None:
-                known = OpenUpload(intake, await anyio.to_thread.run_sync(self._names, upload_id), 0.0)
+                known = OpenUpload(intake, await READING.run(self._names, upload_id), 0.0)
             known.intake = intake
             known.is_sealed = known.is_sealed or intake.completed_at is not None
             known.fresh_until = self._ticks() + FRESH_SECONDS

@@ -5,15 +5,16 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import anyio.to_thread
 from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from hilum.api.calling import Call, Reader
+from hilum.api.lanes import READING
 from hilum.api.problems import BusyError
 from hilum.api.routing import make_router
 from hilum.api.shapes import shape_move
 from hilum.model.records import Move
+from hilum.stores.following import Cursor
 from hilum.stores.ledger import MoveFilter
 
 router = make_router("operating")
@@ -30,19 +31,21 @@ async def listen(call: Reader, request: Request, project: str = "", last_event_i
     if _listeners.locked():
         raise BusyError("Too many programs listen already.", "Ask GET /log instead.")
     wanted = MoveFilter(project=project)
-    after = int(last_event_id) if last_event_id.isdecimal() else await _newest(call, wanted)
-    return StreamingResponse(_follow(call, request, wanted, after), media_type="text/event-stream")
+    cursor = Cursor.parse(last_event_id)
+    if cursor is None:
+        cursor = await READING.run(call.app.ledger.listen)
+    return StreamingResponse(_follow(call, request, wanted, cursor), media_type="text/event-stream")
 
 
-async def _follow(call: Call, request: Request, wanted: MoveFilter, after: int) -> AsyncIterator[str]:
+async def _follow(call: Call, request: Request, wanted: MoveFilter, cursor: Cursor) -> AsyncIterator[str]:
     async with _listeners:
         silent = 0.0
         yield ": listening\n\n"
         while not (request.app.state.is_stopping or await request.is_disconnected()):
-            moves = await _moves_after(call, wanted, after)
-            for move in moves:
-                after = move.id
-                yield f"id: {move.id}\nevent: move\ndata: {json.dumps(shape_move(move).model_dump(mode='json'))}\n\n"
+            moves = await _moves_after(call, wanted, cursor)
+            for behind, move in moves:
+                cursor = behind
+                yield f"id: {cursor}\nevent: move\ndata: {json.dumps(shape_move(move).model_dump(mode='json'))}\n\n"
             silent = 0.0 if moves else silent + LOOK_SECONDS
             if silent >= SILENCE_SECONDS:
                 silent = 0.0
@@ -50,10 +53,5 @@ async def _follow(call: Call, request: Request, wanted: MoveFilter, after: int) 
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _moves_after(call: Call, wanted: MoveFilter, after: int) -> list[Move]:
-    return await anyio.to_thread.run_sync(lambda: call.app.ledger.list_moves(call.scope, wanted, after=after))
-
-
-async def _newest(call: Call, wanted: MoveFilter) -> int:
-    newest = await anyio.to_thread.run_sync(lambda: call.app.ledger.list_moves(call.scope, wanted, limit=1))
-    return newest[0].id if newest else 0
+async def _moves_after(call: Call, wanted: MoveFilter, cursor: Cursor) -> list[tuple[Cursor, Move]]:
+    return await READING.run(lambda: call.app.ledger.follow(call.scope, wanted, cursor))

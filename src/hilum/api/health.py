@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from hilum.api.lanes import WATCHING
 from hilum.api.routing import PREFIX
 from hilum.model.errors import HilumError
 from hilum.runtime.assembling import Application
@@ -20,9 +21,9 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready")
 @router.get(f"{PREFIX}/ready")
-def ready(request: Request) -> JSONResponse:
+async def ready(request: Request) -> JSONResponse:
     """Whether images are taken; 503 with the reasons when not."""
-    reasons = reasons_not_ready(request.app.state.application)
+    reasons = await WATCHING.run(reasons_not_ready, request.app.state.application)
     return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
 

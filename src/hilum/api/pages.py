@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from hilum.api.calling import Authenticator
+from hilum.api.lanes import PAGES, in_lane
 from hilum.model.identity import Scope
 from hilum.runtime.assembling import Application
 from hilum.web import routes
@@ -16,4 +17,4 @@ def page_routes(app: Application, authenticator: Authenticator) -> list[BaseRout
         header = request.headers.get("authorization", "")
         return (authenticator.remembered(header) or authenticator.look_up(header)).scope
 
-    return routes(app, scope_of)
+    return [type(page)(page.path, in_lane(PAGES, page.endpoint), name=page.name) for page in routes(app, scope_of)]

@@ -8,9 +8,19 @@ from hilum.api.calling import Administrator, Reader
 from hilum.api.paging import Listed, whole
 from hilum.api.routing import make_router
 from hilum.api.shapes import ProjectShape, shape_project
+from hilum.model.errors import InvalidError
 from hilum.model.templates import NAME_PATTERN
+from hilum.runtime.registry import find_members
 
 router = make_router("projects")
+
+
+class Accepts(BaseModel):
+    """What proves that a study of the project is complete: kinds of `hilum.proofs`, where the usual ones are not meant."""
+
+    model_config = ConfigDict(extra="allow")
+
+    proofs: list[str] | None = None
 
 
 class NewProject(BaseModel):
@@ -19,7 +29,7 @@ class NewProject(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     description: str = Field("", max_length=10_000)
     ae_title: str = Field("", max_length=16)
-    accepts: dict[str, Any] = Field(default_factory=dict)
+    accepts: Accepts = Accepts()
     quiet_seconds: int = Field(5, ge=0, le=86_400, description="how long a study must be quiet to count as complete")
     retention_days: int | None = Field(None, ge=1, description="studies are deleted so long after their last image")
 
@@ -27,7 +37,15 @@ class NewProject(BaseModel):
 @router.post("/projects", status_code=201)
 def create_project(call: Administrator, new: NewProject) -> ProjectShape:
     """A new project."""
-    return shape_project(call.app.access.create_project(call.scope, **new.model_dump()))
+    return shape_project(call.app.access.create_project(call.scope, **_known(new).model_dump(exclude_none=True)))
+
+
+def _known(new: NewProject) -> NewProject:
+    proofs = find_members("hilum.proofs")
+    for kind in new.accepts.proofs or ():
+        if kind not in proofs:
+            raise InvalidError(f"There is no proof {kind!r}.", f"Name some of {', '.join(proofs)}.")
+    return new
 
 
 @router.get("/projects", response_model=Listed[ProjectShape])

@@ -3,16 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from hilum.api.bodies import Body, Memory, announced_size, check_announced
 from hilum.api.calling import Caller, Needs, caller_of
+from hilum.api.lanes import CHANGING, READING, Lane, in_lane
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
 from hilum.stores.replies import Reply
@@ -21,13 +22,21 @@ PREFIX = "/api/v1"
 MOST_JSON_BYTES = 16 << 20  # an offer of 100,000 files
 SEND_LESS = "Send it in several calls."
 
-CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHANGING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class HilumRoute(APIRoute):
-    """A route of the API."""
+    """A route of the API; what reads and what changes wait in lanes of their own."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, in_lane(self.lane_of(set(options.get("methods") or ())), endpoint), **options)
+
+    @staticmethod
+    def lane_of(methods: set[str]) -> Lane:
+        """Where requests of these methods wait."""
+        return CHANGING if CHANGING_METHODS & methods else READING
 
     @property
     def right(self) -> Right | None:
@@ -38,7 +47,7 @@ class HilumRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Changes are made once for each Idempotency-Key."""
         handle = super().get_route_handler()
-        return _Change(handle) if CHANGING & set(self.methods or ()) else handle
+        return _Change(handle) if CHANGING_METHODS & set(self.methods or ()) else handle
 
 
 class UnrepeatedRoute(HilumRoute):
@@ -46,6 +55,15 @@ class UnrepeatedRoute(HilumRoute):
 
     def get_route_handler(self) -> Handler:
         return _Change(APIRoute.get_route_handler(self), keeps_replies=False)
+
+
+class SearchRoute(UnrepeatedRoute):
+    """A question that is asked with a body: it changes nothing, waits for no change, and no reply is kept."""
+
+    @staticmethod
+    def lane_of(_methods: set[str]) -> Lane:
+        """That of questions."""
+        return READING
 
 
 def make_router(noun: str) -> APIRouter:
@@ -90,12 +108,13 @@ class _Change:
 
     async def _once(self, request: Request, who: str, key: str, digest: bytes) -> Response:
         replies = cast(Application, request.app.state.application).replies
-        known = await anyio.to_thread.run_sync(replies.find, who, key, digest)
+        known = await READING.run(replies.find, who, key, digest)
         if known is not None:
             return reply_again(known)
         response = await self._handle(request)
         if response.status_code < 300:
-            await anyio.to_thread.run_sync(replies.keep, who, key, digest, Reply(response.status_code, bytes(response.body).decode()))
+            reply = Reply(response.status_code, bytes(response.body).decode())
+            await CHANGING.run(partial(replies.keep, is_of_deletion=request.method == "DELETE"), who, key, digest, reply)
         return response
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, PlainSerializer
 
 from hilum.model.identity import Scope
 from hilum.model.lifecycle import Item, Step
-from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Project, Series, SetAsideMember, Study, Workitem
 from hilum.model.series_status import SeriesStanding, SeriesState, SeriesStatus
 
@@ -73,6 +72,7 @@ class WorkitemBrief(BaseModel):
     id: str
     template: str
     revision: int
+    supersedes: str | None
     stage: str
     status: str
     why: str
@@ -114,15 +114,6 @@ class SeriesShape(BaseModel):
     series_state: SeriesState
     series_status_meaning: str
     step: Step
-
-
-class FindingShape(BaseModel):
-    check: str = Field(examples=["missing-slices"])
-    severity: str
-    sentence: str
-    template: str | None
-    series: str | None
-    instances: list[str]
 
 
 class ArtifactShape(BaseModel):
@@ -237,9 +228,14 @@ def shape_study(scope: Scope, study: Study, workitems: Iterable[Workitem], asked
 
 
 def _brief(workitem: Workitem) -> WorkitemBrief:
-    item = workitem.item
     return WorkitemBrief(
-        id=workitem.id, template=workitem.template, revision=workitem.revision, stage=item.stage, status=item.status, why=item.why
+        id=workitem.id,
+        template=workitem.template,
+        revision=workitem.revision,
+        supersedes=workitem.supersedes or None,
+        stage=workitem.item.stage,
+        status=workitem.item.status,
+        why=workitem.item.why,
     )
 
 
@@ -256,17 +252,6 @@ def shape_series(one: Series, standing: SeriesStanding) -> SeriesShape:
         series_state=standing.state,
         series_status_meaning=standing.meaning,
         step=standing.step,
-    )
-
-
-def shape_finding(finding: Finding) -> FindingShape:
-    return FindingShape(
-        check=finding.check,
-        severity=finding.severity,
-        sentence=finding.sentence,
-        template=finding.template or None,
-        series=finding.series_id or None,
-        instances=list(finding.instances),
     )
 
 

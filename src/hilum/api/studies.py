@@ -3,20 +3,20 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Administrator, Call, Reader
+from hilum.api.findings import FindingsShape, shape_findings
 from hilum.api.paging import LONGEST, Listed, listed, page_by_time, place_by_time, whole
-from hilum.api.routing import PREFIX, UnrepeatedRoute, make_router
+from hilum.api.routing import PREFIX, SearchRoute, make_router
 from hilum.api.shapes import (
-    FindingShape,
     ItemShape,
     MoveShape,
     SeriesShape,
     StudyShape,
     Time,
     group_by_study,
-    shape_finding,
     shape_item,
     shape_move,
     shape_series,
@@ -26,9 +26,10 @@ from hilum.model.records import Study
 from hilum.model.why import Why, explain_standing
 from hilum.stores.catalogue import StudyFilter
 from hilum.stores.erasing import Tombstone
+from hilum.web.findings import compose_findings, render_findings
 
 router = make_router("studies")
-searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=UnrepeatedRoute)  # it changes nothing: no reply is kept
+searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=SearchRoute)
 
 
 class Filters(BaseModel):
@@ -122,9 +123,7 @@ def find_study(call: Reader, study_id: str) -> StudyShape:
 @router.delete("/studies/{study_id}")
 def delete_study(call: Administrator, study_id: str, deletion: Deletion) -> TombstoneShape:
     """Delete a study with everything made from it. Gone for everybody at once; its bytes are erased from the packs right after."""
-    stone = call.app.eraser.delete_study(call.scope, study_id, deletion.reason)
-    call.app.replies.forget_mentions(study_id)
-    return _shape_tombstone(stone)
+    return _shape_tombstone(call.app.eraser.delete_study(call.scope, study_id, deletion.reason))
 
 
 @router.get("/tombstones", response_model=Listed[TombstoneShape])
@@ -180,11 +179,16 @@ def _explain(call: Call, study_id: str) -> tuple[Study, Why]:
     return study, explain_standing(study, workitems, moves)
 
 
-@router.get("/studies/{study_id}/findings", response_model=Listed[FindingShape])
-def list_findings(call: Reader, study_id: str) -> Any:
-    """What the checks found in the present revision."""
-    study = call.app.catalogue.find_study(call.scope, study_id)
-    return whole([shape_finding(finding) for finding in call.app.catalogue.findings(call.scope, study)])
+@router.get("/studies/{study_id}/findings")
+def list_findings(call: Reader, study_id: str) -> FindingsShape:
+    """What the checks found in the present revision, the gravest first, and how many slices are valid."""
+    return shape_findings(compose_findings(call.app, call.scope, study_id))
+
+
+@router.get("/studies/{study_id}/findings.html", response_class=HTMLResponse)
+def show_findings(call: Reader, study_id: str) -> HTMLResponse:
+    """The same as one page that can be kept and printed."""
+    return render_findings(call.app, call.scope, compose_findings(call.app, call.scope, study_id))
 
 
 @router.get("/studies/{study_id}/series", response_model=Listed[SeriesShape])

@@ -216,14 +216,14 @@ class ArchiveRoute:
 
     def _finish(self, caller: Caller, new: NewIntake, delivery: Delivery, receiving: Receiving, expected: bytes | None) -> str:
         file = receiving.check(expected)
-        self._app.intakes.start(caller.scope, new, delivery.intake_id)
+        archive = SentFile(file.name, file.size, file.sha256)
+        self._app.intakes.start_archive(caller.scope, new, delivery.intake_id, archive, file.skipped)
         try:
             receiving.commit()
         except BaseException:
             self._app.intakes.discard(caller.scope, delivery.intake_id)
             raise
-        _record(self._app, caller, delivery.intake_id, file)
-        self._app.intakes.complete(caller.scope, delivery.intake_id, 1)
+        self._app.intakes.seal_archive(caller.scope, delivery.intake_id)
         self._intake.metrics.observe_file(file.size)
         return shape_upload(self._app, caller.scope, delivery.intake_id).model_dump_json()
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, cast
 
-import anyio.to_thread
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.api.calling import Reader, Sender
 from hilum.api.deliveries import Deliveries
+from hilum.api.lanes import CHANGING, READING
 from hilum.api.paging import Cursor, Listed, decode_cursor, listed
 from hilum.api.progress import UploadShape, shape_upload
 from hilum.api.routing import make_router
@@ -28,7 +28,10 @@ class NewUpload(BaseModel):
     report_type: str | None = Field(None, description="the template that shall process the studies; without one the rules choose")
     dataset: str | None = Field(None, max_length=64, description="a label for the studies")
     force_reprocessing: bool = False
-    metadata: dict[str, Any] = Field(default_factory=dict, description="kept with the upload as it is")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description="kept with the upload; its `expected_counts` are checked",
+    )
 
 
 class FileShape(BaseModel):
@@ -51,6 +54,9 @@ class Completion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     expected_files: int | None = Field(None, ge=0)
+    expected_counts: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, max_length=10_000, description="UID of a study or series -> how many instances it has at the sender's"
+    )
 
 
 @router.post("/uploads", status_code=201)
@@ -83,7 +89,7 @@ async def offer_files(call: Sender, request: Request, upload_id: str, offer: Off
     for file in offer.files:
         check_name(file.name, call.app.settings.file_name_bytes)
     files = [SentFile(file.name, file.size, bytes.fromhex(file.sha256)) for file in offer.files]
-    wanted = await anyio.to_thread.run_sync(call.app.intakes.offer, call.scope, upload_id, files)
+    wanted = await CHANGING.run(call.app.intakes.offer, call.scope, upload_id, files)
     _deliveries(request).forget(upload_id)
     return Wanted(wanted=wanted)
 
@@ -91,11 +97,11 @@ async def offer_files(call: Sender, request: Request, upload_id: str, offer: Off
 @router.post("/uploads/{upload_id}/complete", status_code=202)
 async def complete_upload(call: Sender, request: Request, upload_id: str, completion: Completion | None = None) -> UploadShape:
     """Seal: no file comes any more, importing begins. 409 with the missing count when `expected_files` differs."""
-    expected = completion.expected_files if completion is not None else None
-    await anyio.to_thread.run_sync(call.app.intakes.find, call.scope, upload_id)
+    said = completion or Completion(expected_files=None)
+    await READING.run(call.app.intakes.find, call.scope, upload_id)
     async with _deliveries(request).sealing(upload_id):
-        await anyio.to_thread.run_sync(call.app.intakes.complete, call.scope, upload_id, expected)
-    return await anyio.to_thread.run_sync(shape_upload, call.app, call.scope, upload_id)
+        await CHANGING.run(call.app.intakes.complete, call.scope, upload_id, said.expected_files, said.expected_counts)
+    return await READING.run(shape_upload, call.app, call.scope, upload_id)
 
 
 def _deliveries(request: Request) -> Deliveries:

@@ -9,7 +9,8 @@ from hilum.api.calling import Reader, Reviewer
 from hilum.api.paging import Cursor, Limit, Listed, listed, page_by_time, place_by_time, whole
 from hilum.api.routing import make_router
 from hilum.api.shapes import ArtifactShape, WorkitemShape, shape_artifact, shape_workitem
-from hilum.stores.decisions import Verdict
+from hilum.model.ratings import Ratings
+from hilum.stores.verdicts import Verdict
 
 router = make_router("workitems")
 
@@ -20,7 +21,7 @@ class ReviewBody(BaseModel):
     verdict: Literal["accept", "reject", "rerun"]
     reason: str = Field("", max_length=2000)
     template: str = Field("", description="for rerun: another template than the same")
-    ratings: dict[str, Any] | None = None
+    ratings: Ratings | None = None
 
 
 @router.get("/workitems", response_model=Listed[WorkitemShape])
@@ -49,6 +50,7 @@ def list_artifacts(call: Reader, workitem_id: str) -> Any:
 @router.post("/workitems/{workitem_id}/review")
 def review_workitem(call: Reviewer, workitem_id: str, review: ReviewBody) -> WorkitemShape:
     """Accept the results, reject them, or have them made again."""
-    verdict = Verdict(review.verdict, review.reason, review.template, review.ratings)
+    rated = review.ratings.model_dump(mode="json", exclude_defaults=True) if review.ratings else None
+    verdict = Verdict(review.verdict, review.reason, review.template, rated)
     call.app.decisions.review(call.scope, workitem_id, verdict)
     return shape_workitem(call.app.catalogue.find_workitem(call.scope, workitem_id))

@@ -1,9 +1,11 @@
 """Checks: what is looked at before a study is matched. One file a member.
 
-The whole of a member (its file is `checks/single_frame.py`, its kind the same words with hyphens):
+A member sees the study as the catalogue has it (its file is `checks/single_frame.py`, its kind the same words with hyphens):
 
     kind = "single-frame"
     severity = Severity.WARNING
+    meaning = "A series consists of one image."
+    mend = "Send the other images of the series, if there are any."
     for_template = False                      # True: run once for every candidate template, which is `subject.template`
 
     def check(subject: Subject) -> Iterator[Finding]:
@@ -11,30 +13,122 @@ The whole of a member (its file is `checks/single_frame.py`, its kind the same w
             if len(one.instances) == 1:
                 yield Finding(kind, severity, f"There is a single image in {called(one.series)}.", series_id=one.series.id)
 
-A finding's sentence says what is wrong and, where somebody can do something, what. A template may give a check another severity.
+or it judges one instance after the other by its whole header, which is read once for all such members; equal troubles become one
+finding a series that names its instances:
+
+    def judge(content: Content) -> Iterator[str]:
+        if not content.header.text("PatientID"):
+            yield "PatientID is empty"
+
+or every value of these headers, in sequences too, which is asked once for values that repeat from image to image:
+
+    def judge_value(value: Leaf) -> str:
+        return f"{value.path} is longer than anybody reads" if value.content and len(value.content) > 500 else ""
+
+`meaning` and `mend` are sentences for every finding of the check; a finding's own sentence says what is wrong in this study. A
+template may give a check another severity. A file whose name begins with an underscore is no member.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from hilum.dicom.geometry import Slice, slice_from
+from hilum.dicom.geometry import Slice, Volume, frames_of, slice_from, volumes
+from hilum.dicom.headers import Header
+from hilum.model.judging import Operators
+from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Instance, Series, SetAsideMember, Study
-from hilum.model.rules import Judge
+from hilum.model.roles import called
 from hilum.model.templates import Template
+
+HeaderReader = Callable[[StoredBytes], Header]
+"""Reads the whole header of an instance without bulk values; where it cannot be read the header's `trouble` says why."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What became of decoding some instances, by SOP Instance UID.
+
+    Args:
+        failed: the sentence of what failed.
+        unread: the sentence of why nothing here reads its encoding.
+        left: those for which the time did not suffice.
+    """
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+
+
+PixelDecoder = Callable[[Sequence[Instance]], Decoded]
+"""Decodes every frame of some instances, elsewhere and within limits."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """One instance by its whole header."""
+
+    series: Series
+    instance: Instance
+    header: Header
 
 
 @dataclass(frozen=True)
 class CheckedSeries:
-    """A series with its instances."""
+    """A series with its instances.
+
+    Args:
+        expected: how many instances somebody who knows has announced; None where nobody has.
+        headers: reads the header of a multi-frame instance, whose frames have positions of their own.
+        compressed: the SOP Instance UIDs of those whose Pixel Data is encapsulated (PS3.5 A.4).
+    """
 
     series: Series
     instances: tuple[Instance, ...]
+    expected: int | None = None
+    headers: HeaderReader | None = None
+    compressed: frozenset[str] = frozenset()
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
         """What geometry needs of each instance; the key is its SOP Instance UID."""
         return tuple(slice_from(instance.attributes, instance.sop_instance_uid) for instance in self.instances)
+
+    @cached_property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The volumes of the series: of its single images, and of each enhanced multi-frame instance."""
+        pairs = zip(self.instances, self.slices, strict=True)
+        of_frames = {image.key: frames for instance, image in pairs if (frames := self._frames(instance, image))}
+        found = volumes(image for image in self.slices if image.key not in of_frames)
+        for number, frames in enumerate(of_frames.values(), 1):
+            inner = volumes(frames)
+            found += inner if len(of_frames) == 1 else [_within(volume, f"multi-frame image {number}") for volume in inner]
+        return tuple(found)
+
+    def _frames(self, instance: Instance, image: Slice) -> list[Slice]:
+        if (image.number_of_frames or 1) < 2 or self.headers is None:
+            return []
+        return frames_of(self.headers(instance.stored), instance.sop_instance_uid)
+
+
+def place_of(volume: Volume | str, series: Series) -> str:
+    """A volume, or its label, as a person calls it: `echo 2 of series 3 "PD T2"`."""
+    label = volume if isinstance(volume, str) else volume.label
+    return called(series) if label == "the series" else f"{label} of {called(series)}"
+
+
+def keys_of(slices: Iterable[Slice]) -> tuple[str, ...]:
+    """The SOP Instance UIDs of slices, each once."""
+    return tuple(dict.fromkeys(str(image.key) for image in slices))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `5 images`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _within(volume: Volume, name: str) -> Volume:
+    return replace(volume, label=name if volume.label == "the series" else f"{volume.label} of {name}")
 
 
 @dataclass(frozen=True)
@@ -45,10 +139,14 @@ class Subject:
         conflicts: what arrived for this study and clashes with what it holds.
         template: the candidate template; None for checks that need none.
         operators: for rules.
+        expected: UID of the study or of a series -> how many instances it should have, as somebody who knows has announced.
+        decode: decodes pixels.
     """
 
     study: Study
     series: tuple[CheckedSeries, ...]
     conflicts: tuple[SetAsideMember, ...]
-    operators: Mapping[str, Judge]
+    operators: Operators
     template: Template | None = None
+    expected: Mapping[str, int] = field(default_factory=dict)
+    decode: PixelDecoder | None = None

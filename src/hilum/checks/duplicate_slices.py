@@ -2,24 +2,24 @@
 
 from collections.abc import Iterator
 
-from hilum.checks import Subject
-from hilum.dicom.geometry import duplicates, volumes
+from hilum.checks import Subject, counted, keys_of, place_of
+from hilum.dicom.geometry import duplicates
 from hilum.model.outcomes import Finding, Severity
-from hilum.model.roles import called
 
 kind = "duplicate-slices"
 severity = Severity.WARNING
+meaning = "More than one image lies at the same place, and no echo, b-value, time or other attribute tells them apart."
+mend = "Look whether one of them was sent twice under another UID; delete it at the sender, or let the study go on as it is."
 for_template = False
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding a volume."""
     for one in subject.series:
-        for volume in volumes(one.slices):
+        for volume in one.volumes:
             repeated = duplicates(volume)
             if repeated:
-                instances = tuple(str(image.key) for images in repeated for image in images)
-                where = called(one.series) if volume.label == "the series" else f"{volume.label} of {called(one.series)}"
-                places = "1 position" if len(repeated) == 1 else f"{len(repeated)} positions"
-                sentence = f"At {places} in {where} there is more than one image."
+                instances = keys_of(image for images in repeated for image in images)
+                places = counted(len(repeated), "position")
+                sentence = f"At {places} in {place_of(volume, one.series)} there is more than one image."
                 yield Finding(kind, severity, sentence, series_id=one.series.id, instances=instances)

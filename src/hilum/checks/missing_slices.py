@@ -1,30 +1,39 @@
 """Slices that are missing from a volume, by geometry (PS3.3 C.7.6.2): position along the normal, spacing, numbering.
 
-Volumes that share a series (echoes, b-values, time points, orientations) are told apart before gaps are judged.
+Volumes that share a series (echoes, b-values, time points, orientations) are told apart before gaps are judged; the frames of an
+enhanced instance are judged like slices (C.7.6.16). The first and the last are missed where somebody announced how many there are.
 """
 
 from collections.abc import Iterator
 
-from hilum.checks import CheckedSeries, Subject
-from hilum.dicom.geometry import Gap, missing_slices
+from hilum.checks import CheckedSeries, Subject, place_of
+from hilum.dicom.geometry import Gap, Slice, missing_from
 from hilum.model.outcomes import Finding, Severity
-from hilum.model.roles import called
 
 kind = "missing-slices"
 severity = Severity.ERROR
+meaning = "The positions of the images leave a hole of whole slices, or fewer images came than were announced: the volume is not complete."
+mend = "Send what is missing, or let it go on as it is."
 for_template = False
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """One finding a series that misses slices."""
+    """One finding a series that misses slices; it names the images beside each hole."""
     for one in subject.series:
-        gaps = missing_slices(one.slices)
+        gaps = missing_from(one.volumes, one.expected)
         if gaps:
-            yield Finding(kind, severity, _sentence(one, gaps), series_id=one.series.id)
+            yield Finding(kind, severity, _sentence(one, gaps), series_id=one.series.id, instances=_beside(one, gaps))
 
 
 def _sentence(one: CheckedSeries, gaps: list[Gap]) -> str:
-    return " ".join(f"{_slices(gap)} missing in {_where(one, gap)}." for gap in gaps) + " Send what is missing, or let it go on as it is."
+    return " ".join(f"{_slices(gap)} missing in {place_of(gap.volume, one.series)}." for gap in gaps) + f" {mend}"
+
+
+def _beside(one: CheckedSeries, gaps: list[Gap]) -> tuple[str, ...]:
+    before = [gap.after for gap in gaps if gap.after is not None]
+    following = {id(a): b for volume in one.volumes for a, b in zip(volume.slices, volume.slices[1:], strict=False)}
+    pairs: list[Slice | None] = [image for slice_ in before for image in (slice_, following.get(id(slice_)))]
+    return tuple(dict.fromkeys(str(image.key) for image in pairs if image is not None))
 
 
 def _slices(gap: Gap) -> str:
@@ -33,11 +42,6 @@ def _slices(gap: Gap) -> str:
     if gap.count == 1:
         return f"Slice {gap.numbers[0]} is"
     return f"Slices {_listed(gap.numbers)} are"
-
-
-def _where(one: CheckedSeries, gap: Gap) -> str:
-    name = called(one.series)
-    return name if gap.volume == "the series" else f"{gap.volume} of {name}"
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

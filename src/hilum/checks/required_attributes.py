@@ -1,4 +1,4 @@
-"""The attributes a template requires of its series: present, and valid for their Value Representation (PS3.5 6.2)."""
+"""The attributes a template requires of its series: present, valid for their VR (PS3.5 6.2), of the set of values that it names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.validity import invalidity
 from hilum.model.outcomes import Finding, Severity
-from hilum.model.roles import called, find_roles, fitting_series
+from hilum.model.roles import called, find_roles, judge_series
 from hilum.model.templates import RequiredAttribute, Template
 
 kind = "required-attributes"
 severity = Severity.ERROR
+meaning = "The report type needs an attribute of its series that is missing, empty or not valid."
+mend = "Correct it at the modality or the sender and send the study again, or choose another report type."
 for_template = True
 
 
@@ -30,13 +32,13 @@ def _inputs(subject: Subject, template: Template) -> set[str]:
     series = [one.series for one in subject.series]
     if template.required_series:
         return {search.chosen.id for search in find_roles(template, series, subject.operators) if search.chosen is not None}
-    return {one.id for one, verdict in fitting_series(template, series, subject.operators) if verdict.holds}
+    return {one.series.id for one in judge_series(template, series, subject.operators) if one.holds}
 
 
 def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> Iterator[Finding]:
     troubles: dict[str, list[str]] = {}
     for instance in one.instances:
-        trouble = _trouble(required.attribute, instance.attributes.get(required.attribute))
+        trouble = _trouble(required, instance.attributes.get(required.attribute))
         if trouble:
             troubles.setdefault(trouble, []).append(instance.sop_instance_uid)
     for trouble, uids in troubles.items():
@@ -45,7 +47,10 @@ def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> It
         yield Finding(kind, required.severity, sentence, template=template, series_id=one.series.id, instances=tuple(uids))
 
 
-def _trouble(keyword: str, value: Any) -> str:
+def _trouble(required: RequiredAttribute, value: Any) -> str:
     if value is None or value in ("", []):
         return "is missing"
-    return invalidity(keyword, value)
+    values = value if isinstance(value, list) else [value]
+    if required.values and not all(one in required.values for one in values):
+        return f"is none of {', '.join(map(str, required.values))}"
+    return invalidity(required.attribute, value)

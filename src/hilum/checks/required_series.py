@@ -8,6 +8,8 @@ from hilum.model.roles import Candidate, RoleSearch, called, find_roles
 
 kind = "required-series"
 severity = Severity.ERROR
+meaning = "The report type needs a series in a role, and no series of the study fits it."
+mend = "Send the series, or correct the template's rule if one of the study's series is the one."
 for_template = True
 
 NEAREST = 2

@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from hilum import __version__
 from hilum.cli.telling import Explained, explain
 
 
@@ -27,21 +28,28 @@ class Entry:
 COMMANDS: dict[str, Entry] = {
     "serve": Entry("Run everything: web, API, the DIMSE door and workers."),
     "demo": Entry("The main job from nothing: two phantom studies through a private server."),
-    "process": Entry("Upload a folder, wait, download the results."),
+    "process": Entry("Upload a folder or a zip, wait, download the results."),
     "upload": Entry("Upload a folder or a zip."),
     "status": Entry("How much stands where, and what has waited longest."),
     "why": Entry("Where a study stands, since when, what it waits for, and every move."),
+    "findings": Entry("What the checks found in a study; --html writes the report."),
+    "checks": Entry("List the checks, run them again, clear or accept what they found."),
     "held": Entry("What needs a person, with what to do."),
     "retry": Entry("Let a held, failed or deferred item go on."),
     "send-back": Entry("Send an item back to an earlier stage."),
+    "assign": Entry("Choose a template by hand and send a study's series there."),
     "cancel": Entry("Stop an item for good."),
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),
+    "deid": Entry("De-identify files without a server."),
+    "key": Entry("Make and list the keys that pseudonyms are made with."),
+    "tombstone": Entry("List what was deleted."),
+    "set-aside": Entry("List and delete what could not be used."),
     "project": Entry("Make and list projects."),
     "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
-    "token": Entry("Make tokens for programs."),
-    "user": Entry("Add people."),
-    "template": Entry("List, show and save report types."),
+    "token": Entry("Make, list and revoke tokens for programs."),
+    "user": Entry("Add, list and remove people."),
+    "template": Entry("List, show, try and save report types."),
     "verify": Entry("Read every pack, compare every digest; --repair rebuilds the index."),
     "backup": Entry("A consistent copy of the ledger, while the server runs."),
     "doctor": Entry("What is in order on this machine and what is not, with the mend."),
@@ -90,8 +98,16 @@ def make_group(does: str) -> typer.Typer:
 root = typer.Typer(cls=Commands, no_args_is_help=True, **PLAIN)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)
+        raise typer.Exit
+
+
 @root.callback()
-def hilum() -> None:
+def hilum(
+    _version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+) -> None:
     """Hilum: the gateway for medical images. Research use, not for diagnosis."""
 
 

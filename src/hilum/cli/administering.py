@@ -24,6 +24,27 @@ def get(hilum: "Hilum", path: str) -> dict[str, Any]:
     return answer.model_dump(mode="json")
 
 
+def delete(hilum: "Hilum", path: str) -> None:
+    """DELETE."""
+    run_blocking(hilum.projects._session.fetch(Shape, "DELETE", path))
+
+
+def list_all(hilum: "Hilum", path: str) -> list[dict[str, Any]]:
+    """All items of a list, page after page."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = get(hilum, f"{path}?cursor={cursor}" if cursor else path)
+        found += page["items"]
+        cursor = page.get("next")
+    return found
+
+
+def tell_grants(credential: dict[str, Any]) -> str:
+    """Its roles: operator in ward-7."""
+    return ", ".join(f"{grant['role']} in {grant['project']}" for grant in credential["grants"])
+
+
 def retry(hilum: "Hilum", item_id: str, reason: str) -> Item:
     """As `hilum.items.retry`, with a reason for the history."""
     body = {"reason": reason} if reason else {}

@@ -48,6 +48,14 @@ def find_token(data: Path) -> str:
         ) from None
 
 
+def existing(path: Path) -> Path:
+    """The path, or the nearest one above it that exists."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
 def find_study(hilum: "Hilum", named: str) -> "Study":
     """A study by its id, its Study Instance UID or its accession number.
 

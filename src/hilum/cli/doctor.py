@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from hilum.cli.configuring import Config, Data, configure
-from hilum.cli.connecting import Json
+from hilum.cli.connecting import Json, existing
+from hilum.cli.serve import Dimse, Http
 from hilum.cli.telling import print_json, printable, say, styled
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ class Answer:
         return not self.mend
 
 
-def run(data: Data = None, config: Config = None, json: Json = False) -> None:
+def run(data: Data = None, http: Http = None, dimse: Dimse = None, config: Config = None, json: Json = False) -> None:
     """Look at disk, ports, clock, versions, codecs and server; exit status 1 where something is not in order."""
-    settings = configure(data, config)
-    answers = [answer for look in LOOKS for answer in _look(look, settings)]
+    settings = configure(data, config, http=http, dimse=dimse)
+    answers = [*_look_for_data(data, settings)]
+    answers += [answer for look in LOOKS for answer in _look(look, settings)]
     if json:
         print_json([asdict(answer) | {"ok": answer.is_ok} for answer in answers])
     else:
@@ -42,6 +45,15 @@ def run(data: Data = None, config: Config = None, json: Json = False) -> None:
             say(_line(answer))
     if not all(answer.is_ok for answer in answers):
         raise typer.Exit(1)
+
+
+def _look_for_data(named: Path | None, settings: "Settings") -> Iterator[Answer]:
+    """A data directory that was named and is not there is more often a slip of the pen than a first start."""
+    if settings.data.is_dir():
+        yield Answer("data", f"{settings.data} is there")
+    else:
+        mend = "Name the directory of the server with --data; `hilum serve` makes a new one." if named is not None else ""
+        yield Answer("data", f"{settings.data} is not there; the disk above it is looked at", mend)
 
 
 def _look(look: "Look", settings: "Settings") -> Iterator[Answer]:
@@ -64,6 +76,7 @@ def _line(answer: Answer) -> str:
 LEAST_SYNCS = 100  # appends of 128 KB made durable a second: below, a modality waits for us
 APPENDED_BYTES = 128 * 1024
 LEAST_PYTHON = (3, 11)
+RENEWED_BEFORE = timedelta(days=14)  # the end of a certificate
 LEAST_SQLITE = (3, 35, 0)  # RETURNING
 
 
@@ -73,7 +86,7 @@ def look_at_disk(settings: "Settings") -> Iterator[Answer]:
 
     from hilum.runtime.holding import list_mounts, mount_of, refuse_network_file_system
 
-    place = _existing(settings.data)
+    place = existing(settings.data)
     mount = mount_of(place, list_mounts())
     refuse_network_file_system(place)
     yield Answer("file system", f"{mount.file_system if mount else 'unknown'} at {place}")
@@ -140,23 +153,51 @@ def _answer_of_server(http: str, status: int, body: bytes) -> Answer:
 
 def look_at_dimse(settings: "Settings") -> Iterator[Answer]:
     """Whether our door answers C-ECHO, or its port is free for it; and whether every registered peer answers."""
-    from hilum.cli.serve import OFF, parse_address
-    from hilum.doors.dimse_requestor import Address, AssociationError, echo
-    from hilum.runtime.supervising import listen
+    from hilum.cli.serve import OFF
 
     if settings.dimse == OFF:
         yield Answer("DIMSE door", "is off")
     else:
-        host, port = parse_address(settings.dimse)
-        try:
-            seconds = echo(Address(host, port), settings.dimse_ae_title, settings.dimse_ae_title)
-            yield Answer("DIMSE door", f"answers C-ECHO at {settings.dimse} after {seconds * 1000:.0f} ms")
-        except AssociationError as error:
-            if not isinstance(error.__cause__, ConnectionRefusedError):
-                raise
-            listen(host, port).close()
-            yield Answer("DIMSE door", f"none runs at {settings.dimse}, and the port is free")
+        yield _ask_own_door(settings)
     yield from _look_at_peers(settings)
+
+
+def _ask_own_door(settings: "Settings") -> Answer:
+    import ssl
+
+    from hilum.cli.serve import parse_address
+    from hilum.doors.dimse_requestor import Address, AssociationError, echo
+    from hilum.runtime.asking_peers import own_tls
+    from hilum.runtime.supervising import listen
+
+    host, port = parse_address(settings.dimse)
+    try:
+        seconds = echo(Address(host, port, own_tls(settings)), settings.dimse_ae_title, settings.dimse_ae_title)
+    except AssociationError as error:
+        if isinstance(error.__cause__, ConnectionRefusedError):
+            listen(host, port).close()
+            return Answer("DIMSE door", f"none runs at {settings.dimse}, and the port is free")
+        if isinstance(error.__cause__, ssl.SSLError):
+            return Answer("DIMSE door", str(error), "Look at the certificates: a gateway's own should be good for a client, too.")
+        return Answer("DIMSE door", str(error), error.mend)
+    return Answer("DIMSE door", f"answers C-ECHO at {settings.dimse} after {seconds * 1000:.0f} ms")
+
+
+def look_at_certificate(settings: "Settings") -> Iterator[Answer]:
+    """How long the certificates of the DIMSE door are valid."""
+    from datetime import UTC, datetime
+
+    from cryptography import x509
+
+    for what, path in (("certificate", settings.dimse_tls_certificate), ("authorities", settings.dimse_tls_ca)):
+        for one in [] if path is None else x509.load_pem_x509_certificates(path.read_bytes()):
+            left = one.not_valid_after_utc - datetime.now(UTC)
+            when = f"{one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            if left <= timedelta():
+                yield Answer(what, f"{path} has expired on {when}", "Renew it: peers refuse it.")
+            else:
+                mend = f"Renew it within {left.days} days." if left < RENEWED_BEFORE else ""
+                yield Answer(what, f"{path} is valid until {when}", mend)
 
 
 def _look_at_peers(settings: "Settings") -> Iterator[Answer]:
@@ -254,13 +295,8 @@ def look_at_dcm2niix(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 
     yield Answer("dcm2niix", version or "says no version", "" if version else "Install the package dcm2niix again.")
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    place = folder.absolute()
-    while not place.is_dir():
-        place = place.parent
-    return place
-
-
 Look = Callable[["Settings"], Iterator[Answer]]
-LOOKS: tuple[Look, ...] = (look_at_versions, look_at_disk, look_at_port, look_at_dimse, look_at_clock, look_at_codecs, look_at_dcm2niix)
+LOOKS: tuple[Look, ...] = (
+    *(look_at_versions, look_at_disk, look_at_port, look_at_dimse, look_at_certificate, look_at_clock),
+    *(look_at_codecs, look_at_dcm2niix),
+)

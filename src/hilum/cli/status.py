@@ -1,47 +1,44 @@
 """hilum status: how much stands where."""
 
-import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect
+from hilum.cli.held import Project, called
 from hilum.cli.telling import print_columns, print_json, printable, say, since
-from hilum.cli.waiting import Waiting, list_waiting
+from hilum.model.words import count
 
 if TYPE_CHECKING:
-    from hilum_sdk import Hilum
+    from hilum_sdk.models import Standing
 
-ITEMS = re.compile(r'^hilum_items\{kind="(\w+)",stage="(\w+)",status="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
+HEADS = ("kind", "stage", "status", "number")
 
 
-def run(server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA, json: Json = False) -> None:
-    """Count items by kind, stage and status, and name the one that has waited longest for a person."""
+def run(project: Project = None, server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA, json: Json = False) -> None:
+    """Count items by kind, stage and status, and name what has waited longest for a person and what was refused in the last day."""
     with connect(server, data) as hilum:
-        standing = _count_items(hilum)
-        waiting = list_waiting(hilum)
+        standing = hilum.waiting.standing(project)
     if json:
-        print_json({"items": standing, "need_a_person": len(waiting), "oldest_since": waiting[0].since_at if waiting else None})
+        print_json(standing.model_dump(mode="json"))
         return
-    if standing:
-        heads = ("kind", "stage", "status")
-        print_columns((*heads, "number"), [[*(str(row[head]) for head in heads), str(row["number"])] for row in standing])
+    if standing.items:
+        rows: list[dict[str, Any]] = [one.model_dump() for one in standing.items]
+        print_columns(HEADS, [[str(row[head]) for head in HEADS] for row in rows])
     else:
         say("Nothing has arrived yet.")
-    say(_oldest(waiting))
+    for line in _lines(standing, datetime.now(UTC)):
+        say(printable(line))
 
 
-def _count_items(hilum: "Hilum") -> list[dict[str, str | int]]:
-    """What the server counts for Prometheus is what a person wants to know first."""
-    from hilum.cli.administering import fetch_text
-
-    found = (match.groups() for match in ITEMS.finditer(fetch_text(hilum, "/metrics")))
-    return [{"kind": kind, "stage": stage, "status": status, "number": int(float(number))} for kind, stage, status, number in found]
-
-
-def _oldest(waiting: list[Waiting]) -> str:
-    if not waiting:
-        return "Nothing needs a person."
-    oldest = waiting[0]
-    number = "1 item needs" if len(waiting) == 1 else f"{len(waiting)} items need"
-    ago = since(oldest.since_at, datetime.now(UTC))
-    return printable(f"{number} a person; the oldest has waited {ago}, {oldest.what} {oldest.id}: {oldest.sentence}")
+def _lines(standing: "Standing", now: datetime) -> Iterator[str]:
+    for refused in standing.refused:
+        yield f"Refused {since(datetime.fromisoformat(refused.since_at), now)} ago: {called(refused)} in {refused.project}: {refused.why}"
+    oldest = standing.oldest
+    if oldest is None:
+        yield "Nothing needs a person."
+        return
+    needs = "needs" if standing.need_a_person == 1 else "need"
+    ago = since(datetime.fromisoformat(oldest.since_at), now)
+    yield f"{count(standing.need_a_person, 'item')} {needs} a person; the oldest has waited {ago}: {called(oldest)}: {oldest.why}"
+    yield "`hilum held` tells what to do."

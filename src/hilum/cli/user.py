@@ -6,11 +6,11 @@ import typer
 
 from hilum.cli import make_group
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect
-from hilum.cli.telling import print_json, printable, say
+from hilum.cli.telling import print_columns, print_json, printable, say
 from hilum.cli.token import ProjectOption, RoleOption, Sees
 from hilum.model.identity import ADMIN_PROJECT
 
-commands = make_group("Add people.")
+commands = make_group("Add, list and remove people.")
 
 Name = Annotated[str, typer.Argument(help="What they sign in with.")]
 Password = Annotated[
@@ -23,7 +23,7 @@ Password = Annotated[
 
 @commands.callback()
 def user() -> None:
-    """Add people."""
+    """Add, list and remove people."""
 
 
 @commands.command()
@@ -47,3 +47,27 @@ def add(
         print_json(made)
     else:
         say(printable(f"{name} is {role} in project {project}."))
+
+
+@commands.command("list")
+def list_users(server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA, json: Json = False) -> None:
+    """List the people of your projects."""
+    from hilum.cli.administering import list_all, tell_grants
+
+    with connect(server, data) as hilum:
+        people = list_all(hilum, "/users")
+    if json:
+        print_json(people)
+    else:
+        print_columns(("name", "since", "may"), [(one["name"], one["created_at"][:10], tell_grants(one)) for one in people])
+
+
+@commands.command()
+def remove(name: Name, server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA) -> None:
+    """Remove a person, who comes in no more; the history keeps the name."""
+    from hilum.cli.administering import delete
+    from hilum_sdk.session import path_of
+
+    with connect(server, data) as hilum:
+        delete(hilum, path_of("users", name))
+    say(printable(f"{name} comes in no more."))

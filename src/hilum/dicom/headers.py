@@ -25,6 +25,24 @@ from hilum.dicom.part10 import UNDEFINED_LENGTH, Recognition
 PIXEL_REPRESENTATION = 0x00280103
 
 
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An element that is no sequence, wherever it stands.
+
+    Args:
+        path: the keywords of the sequences around it and its own, joined by dots; `GGGGEEEE` where PS3.6 has no keyword.
+        vr: settled where PS3.6 leaves a choice.
+        content: its bytes; None where they were left out, being bulk.
+        character_set: Specific Character Set in force (PS3.3 C.12.1.1.2), "" for none.
+    """
+
+    path: str
+    tag: int
+    vr: str
+    content: bytes | None
+    character_set: str
+
+
 @dataclass(slots=True)
 class Header:
     """The scanned header of one object.
@@ -88,6 +106,17 @@ class Header:
         """How many items the sequence at the path has; 0 if it is missing."""
         return sum(len(element[2]) for element, *_ in self._elements(path) if element is not None and isinstance(element[2], list))
 
+    def values_as(self, path: str, vr: str) -> tuple[Value, ...]:
+        """The values of the first element at the path, read as of another VR where it is of unknown form (UN, PS3.5 6.2.2)."""
+        for element, character_set, _ in self._elements(path):
+            if element is not None and element[0] == "UN" and isinstance(element[2], bytes):
+                return decode(vr, element[2], character_set, big_endian=self.big_endian)
+        return ()
+
+    def has_content(self, path: str) -> bool:
+        """Whether a sequence at the path has an item, or another element a byte."""
+        return any(element is not None and (element[2] if element[2] is not None else element[1]) for element, *_ in self._elements(path))
+
     def as_json(self) -> dict[str, Any]:
         """The header as PS3.18 F.2 has it, except that members are named by keyword where PS3.6 has one.
 
@@ -95,6 +124,14 @@ class Header:
         not have (NaN, infinities) are strings, PS3.18 F.2.7. DS and IS that are no numbers are strings too.
         """
         return _json_of(self.item, "", 0, self.big_endian)
+
+    def leaves_of(self, tag: int) -> Iterator[Leaf]:
+        """The element of this tag, or, if it is a sequence, every element below it that is none."""
+        return _leaves({tag: self.item[tag]}, "", _character_set_of(self.item, ""), _signed(self.item, 0))
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Every element that is no sequence, in the order of tags, those within sequences too."""
+        return _leaves(self.item, "", "", 0)
 
     def _decode(self, element: Element) -> tuple[Value, ...]:
         """The values of an element of the data set itself."""
@@ -155,6 +192,19 @@ def _signed(item: Item, inherited: int) -> int:
     if element is None or not isinstance(element[2], bytes) or len(element[2]) != 2:
         return inherited
     return int(any(element[2]))
+
+
+def _leaves(item: Item, prefix: str, character_set: str, signed: int) -> Iterator[Leaf]:
+    """Sequences are no deeper than the scan's limit, so that the recursion is safe."""
+    character_set, signed = _character_set_of(item, character_set), _signed(item, signed)
+    for tag in sorted(item):
+        vr, _, content = item[tag]
+        path = prefix + (keyword_of(tag) or f"{tag:08X}")
+        if isinstance(content, list):
+            for below in content:
+                yield from _leaves(below, f"{path}.", character_set, signed)
+        else:
+            yield Leaf(path, tag, _settle_vr(vr, signed), content, character_set)
 
 
 def _settle_vr(vr: str, signed: int) -> str:

@@ -2,7 +2,8 @@
 
 dimse             this: one process' part of the listening socket, its limits, its stop
 dimse_connection  one connection around the sans-IO association          dimse_clock      its deadlines
-dimse_admission   who may associate, and what AE titles mean
+dimse_handshake   TLS in front of it
+dimse_admission   who may associate, and what AE titles mean   dimse_slots how many
 dimse_deliveries  which intake an association's objects belong to
 dimse_storing     objects on their way into packs             dimse_streaming  the large ones
 dimse_judging     what is refused                             dimse_statuses   with which status
@@ -34,6 +35,8 @@ from hilum.doors.dimse_admission import (
 from hilum.doors.dimse_commitment import CommitmentRequest
 from hilum.doors.dimse_connection import Connection
 from hilum.doors.dimse_deliveries import Deliveries, Sender
+from hilum.doors.dimse_handshake import SecuredServer
+from hilum.doors.dimse_slots import Slots
 from hilum.doors.dimse_storing import Keeper
 from hilum.doors.dimse_watching import Counts
 from hilum.model.records import OwedReport
@@ -57,12 +60,12 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorLimits:
-    """Of this process.
+    """How many there may be at once.
 
     Args:
-        connections: in all, silent ones included; one more, and the oldest silent one is closed.
-        associations: in all.
-        associations_per_peer: of one address.
+        connections: of this process, silent ones included; one more, and the oldest silent one is closed.
+        associations: of all processes together.
+        associations_per_peer: of one address, likewise.
     """
 
     connections: int = 1024
@@ -77,6 +80,7 @@ class DimseDoor:
         keeper: takes the objects.
         deliveries: knows the intakes.
         directory: projects and peers.
+        slots: the associations of all processes.
         rules, limits, core_limits, policy: what is accepted.
     """
 
@@ -85,6 +89,7 @@ class DimseDoor:
         keeper: Keeper,
         deliveries: Deliveries,
         directory: Directory,
+        slots: Slots,
         *,
         policy: Policy,
         rules: Rules,
@@ -98,6 +103,8 @@ class DimseDoor:
         self.limits = core_limits
         self.counts = Counts()
         self._directory = directory
+        self._slots = slots
+        self._places: dict[Connection, list[int]] = {}  # of those that have an association, or are being judged
         self._rules = rules
         self._most = limits
         self._ticks = ticks
@@ -119,9 +126,7 @@ class DimseDoor:
     ) -> None:
         """Take associations until `stopping` is set; what was acknowledged is durable and told to the ledger on return."""
         loop = asyncio.get_running_loop()
-        # A peer that never finishes its handshake is as silent as one that never asks for an association.
-        patience = None if tls is None else self.limits.artim_seconds
-        server = await loop.create_server(lambda: Connection(self), sock=listening, ssl=tls, ssl_handshake_timeout=patience)
+        server = await self._listen(listening, tls)
         ready()
         await stopping.wait()
         server.close()
@@ -131,6 +136,16 @@ class DimseDoor:
             self._settling.cancel()
         await loop.run_in_executor(self._threads, self.deliveries.settle)
         self._threads.shutdown()
+        self._slots.close()
+
+    async def _listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> "asyncio.Server | SecuredServer":
+        if tls is None:
+            return await asyncio.get_running_loop().create_server(lambda: Connection(self), sock=listening)
+        # A peer that never finishes its handshake is as silent as one that never asks for an association.
+        return SecuredServer(lambda: Connection(self), listening, tls, self.limits.artim_seconds, self._note_handshake_refused)
+
+    def _note_handshake_refused(self) -> None:
+        self.counts.associations["TLS refused"] += 1
 
     # --- for connections ---
 
@@ -144,13 +159,23 @@ class DimseDoor:
     def requested(self, connection: Connection) -> Rejection | None:
         """It asks for an association: there is room, or why there is none."""
         self._connections[connection] = True
-        others = [other for other, has_asked in self._connections.items() if has_asked]
-        if len(others) > self._most.associations:
-            return Rejection(TEMPORARY_CONGESTION, "Too many associations.")
-        if sum(other.address == connection.address for other in others) > self._most.associations_per_peer:
-            return Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")
-        self.counts.open = len(others)
+        places = self._places[connection] = []
+        for name, most, rejection in (
+            ("", self._most.associations, Rejection(TEMPORARY_CONGESTION, "Too many associations.")),
+            (connection.address, self._most.associations_per_peer, Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")),
+        ):
+            place = self._slots.take(name, most)
+            if place is None:
+                return rejection
+            places.append(place)
+        self.counts.open = len(self._places)
         return None
+
+    def leave(self, connection: Connection) -> None:
+        """It has no association, or none any more."""
+        for place in self._places.pop(connection, ()):
+            self._slots.give_back(place)
+        self.counts.open = len(self._places)
 
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
         """Whose images it brings, or why it may not."""
@@ -188,7 +213,7 @@ class DimseDoor:
         """It is gone."""
         if self._connections.pop(connection, False):
             self.counts.associations[connection.record.ended] += 1
-            self.counts.open = sum(self._connections.values())
+        self.leave(connection)
         if not self._connections:
             self._emptied.set()
         if self._settling is None and self.deliveries.is_unsettled:

@@ -60,6 +60,7 @@ class Door(Office, Protocol):
     def opened(self, connection: "Connection") -> None: ...
     def requested(self, connection: "Connection") -> Rejection | None: ...
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection: ...
+    def leave(self, connection: "Connection") -> None: ...
     def closed(self, connection: "Connection") -> None: ...
 
 
@@ -79,11 +80,6 @@ class Connection(asyncio.BufferedProtocol):
         self._is_paused = self._is_writing_paused = self._is_over = self._is_stopping = False
         self._admitting: asyncio.Task[None] | None = None
         self.record: Record
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether no A-ASSOCIATE-RQ has come yet."""
-        return self._association.request is None and not self._is_over
 
     @property
     def _outstanding(self) -> int:
@@ -206,6 +202,7 @@ class Connection(asyncio.BufferedProtocol):
         response = rejection.response
         self.record.end("rejected", rejection.sentence)
         self._association.reject(response.result, response.source, response.reason)
+        self._door.leave(self)
 
     def _accept(self, request: AssociateRequest, admission: Admission) -> None:
         answer = negotiate(request, self._door.policy)
@@ -291,6 +288,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _progress(self) -> None:
         """A request was answered: what waited for that goes on."""
+        if self._is_over:
+            return
         self._answer_release()
         self._settle()
         if self._is_stopping and self._outstanding == 0:
@@ -298,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer_release(self) -> None:
         """PS3.8 7.2.2: after all answers."""
-        if not self._is_over and self._outstanding == 0 and self._association.may_answer_release:
+        if self._outstanding == 0 and self._association.may_answer_release:
             self._association.answer_release()
             self._finish()
 

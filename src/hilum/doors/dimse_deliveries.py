@@ -50,17 +50,25 @@ class Deliveries:
 
     Args:
         senders: the ledger.
+        settle_index: returns when all that was acknowledged is indexed.
         ticks: seconds, monotonic.
     """
 
-    def __init__(self, senders: Senders, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, senders: Senders, settle_index: Callable[[], None], ticks: Callable[[], float] = time.monotonic) -> None:
         self._senders = senders
+        self._settle_index = settle_index
         self._ticks = ticks
         self._joining = threading.Lock()  # held while the ledger is asked, so that two objects of a sender make one intake
         self._lock = threading.Lock()  # never held for long
         self._known: dict[Sender, tuple[str, float]] = {}
         self._ended: set[str] = set()
         self._interrupted: set[str] = set()
+
+    def knows(self, delivery: Delivery) -> bool:
+        """Whether `intake_of` needs nobody else: the sender's last object came within its quiet time. Quick."""
+        if not delivery.intake_id:
+            delivery.intake_id = self._find(delivery.sender)
+        return bool(delivery.intake_id)
 
     def intake_of(self, delivery: Delivery) -> str:
         """The intake of a delivery's next object; may ask the ledger.
@@ -92,8 +100,12 @@ class Deliveries:
     def settle(self) -> None:
         """Tell the ledger of the associations that ended; blocks. What a worker has just claimed is to be told again."""
         with self._lock:
-            ended, self._ended = self._ended, set()
-            interrupted, self._interrupted = self._interrupted, set()
+            ended, interrupted = set(self._ended), set(self._interrupted)
+        # What they brought must be found by whoever imports it now.
+        self._settle_index()
+        with self._lock:
+            self._ended -= ended
+            self._interrupted -= interrupted
             now = self._ticks()
             self._known = {sender: known for sender, known in self._known.items() if now - known[1] <= sender.quiet_seconds}
         for intake_id in interrupted:

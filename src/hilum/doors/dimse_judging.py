@@ -1,6 +1,7 @@
 """What a C-STORE is refused for: by its command, by its data set, by what went wrong while it was stored."""
 
 import logging
+from typing import NamedTuple
 
 from hilum.dicom.headers import Header
 from hilum.dicom.part10 import Recognition, UnreadableError
@@ -14,6 +15,7 @@ from hilum.model.errors import ForbiddenError, HilumError, NotFoundError, Storag
 _LOG = logging.getLogger(__name__)
 
 SHORT_HEAD = 2048  # where the UIDs stand in nearly every object
+_USUAL_HEAD = 320  # of a data set, where they stand in most: what is not there need not be walked
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID")
 _WANTED = Wanted(*_IDENTIFIERS)
 
@@ -31,30 +33,41 @@ def refuse_command(event: CommandReceived, context: PresentationContext) -> Refu
     return None
 
 
-def judge_data_set(body: bytearray, offset: int, transfer_syntax: str, command: CStoreRequest, *, is_whole: bool) -> Refusal | None:
+class Judged(NamedTuple):
+    """A data set was looked at, and this is why it is refused, if it is."""
+
+    refusal: Refusal | None
+
+
+def judge_head(view: memoryview, offset: int, transfer_syntax: str, command: CStoreRequest) -> Judged | None:
+    """As `judge_data_set` where the first bytes show it, as they nearly always do; None: they do not. Quick, whatever the bytes are."""
+    recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
+    try:
+        header = scan_prefix(view[: offset + _USUAL_HEAD], _WANTED, recognition) or scan_prefix(view[:SHORT_HEAD], _WANTED, recognition)
+    except UnreadableError as error:
+        return Judged(Refusal(Status.CANNOT_UNDERSTAND, str(error)))
+    return None if header is None else Judged(_compare(header, command))
+
+
+def judge_data_set(view: memoryview, offset: int, transfer_syntax: str, command: CStoreRequest, *, is_whole: bool) -> Refusal | None:
     """Whether a data set is the one that the command announced.
 
     Args:
-        body: a member's bytes, or the first of them.
+        view: a member's bytes, or the first of them.
         offset: where the data set begins in it.
         is_whole: whether these are all bytes.
     """
+    judged = judge_head(view, offset, transfer_syntax, command)
+    if judged is not None:
+        return judged.refusal
+    recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
     try:
-        header = _scan(body, Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True), is_whole=is_whole)
+        header = scan_prefix(view, _WANTED, recognition) if len(view) > SHORT_HEAD else None
+        if header is None and is_whole:
+            header = scan(Source.of_bytes(view), _WANTED, recognition, to_the_end=False)
     except UnreadableError as error:
         return Refusal(Status.CANNOT_UNDERSTAND, str(error))
     return _compare(header, command)
-
-
-def _scan(body: bytearray, recognition: Recognition, *, is_whole: bool) -> Header | None:
-    view = memoryview(body)
-    for size in (SHORT_HEAD, len(body)):
-        header = scan_prefix(view[:size], _WANTED, recognition)
-        if header is not None:
-            return header
-        if size >= len(body):
-            break
-    return scan(Source.of_bytes(view), _WANTED, recognition, to_the_end=False) if is_whole else None
 
 
 def _compare(header: Header | None, command: CStoreRequest) -> Refusal | None:

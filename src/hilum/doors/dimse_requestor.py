@@ -33,6 +33,7 @@ from hilum.dicom.upperlayer.commandsets import Octets
 from hilum.dicom.upperlayer.items import ImplementationClassUID, ImplementationVersionName, MaximumLength, PresentationContextProposed
 from hilum.dicom.upperlayer.messages import CEchoRequest, Request, Response
 from hilum.dicom.upperlayer.negotiation import UNCOMPRESSED, VERIFICATION
+from hilum.doors.dimse_handshake import reason_of
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.model.errors import HilumError
 
@@ -45,6 +46,9 @@ _REJECTIONS = {
     (3, 2): "it has too many associations",
 }
 """PS3.8 Table 9-21: (source, reason) as words."""
+
+
+CERTIFICATES = "Look at the certificates of both sides, and at their dates (`hilum doctor`)."
 
 
 class AssociationError(HilumError):
@@ -129,6 +133,8 @@ class Requestor:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._address.tls is not None:
                 self._socket = self._address.tls.wrap_socket(self._socket, server_hostname=self._address.host)
+        except ssl.SSLError as error:
+            raise AssociationError(f"{self._address} and we do not agree on TLS: {reason_of(error)}.", CERTIFICATES) from error
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise AssociationError(f"{self._address} cannot be reached: {reason}.", "Look at host, port and network.") from error
@@ -170,6 +176,9 @@ class Requestor:
             count = self._socket.recv_into(self.association.get_buffer())
         except TimeoutError as error:
             raise AssociationError(f"{self._address} does not answer.", "Is it a DICOM peer? Look at its log.") from error
+        except ssl.SSLError as error:
+            # TLS 1.3 lets the peer refuse our certificate when for us the handshake is over.
+            raise AssociationError(f"{self._address} refuses our TLS: {reason_of(error)}.", CERTIFICATES) from error
         except OSError as error:
             raise AssociationError(f"{self._address} broke the connection.", "Look at its log.") from error
         self._take(count)

@@ -5,39 +5,46 @@
     answer = await incoming.end()       # or incoming.abandon(): nothing is left of it
 
 A member is the File Meta group of the negotiated context (PS3.10 7.1) and behind it the data set exactly as it was received. What fits
-in memory is stored whole, together with what came at the same moment; what does not streams into a pack of its own meanwhile.
+in memory is appended whole, in the event loop: hashing and writing to the page cache cost less than handing over to another thread. One
+thread makes durable what was appended while it did so the last time. What may wait for the ledger or for a pack is done in other threads,
+and what does not fit in memory streams into a pack of its own.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Protocol
 
 from hilum.dicom.part10 import file_meta
 from hilum.dicom.upperlayer import PresentationContext
 from hilum.dicom.upperlayer.messages import CStoreRequest
 from hilum.doors.dimse_deliveries import DOOR, Deliveries, Delivery
-from hilum.doors.dimse_judging import SHORT_HEAD, judge_data_set, refusal_of
+from hilum.doors.dimse_judging import SHORT_HEAD, Judged, judge_data_set, judge_head, refusal_of
 from hilum.doors.dimse_statuses import Answer, Refusal, Status
 from hilum.doors.dimse_streaming import Stream, Writer
-from hilum.model.members import MemberNote, StoredMember
+from hilum.model.members import MemberNote
 
 IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
 # Without a version: the same object must become the same bytes, whichever version receives it.
 IMPLEMENTATION_VERSION_NAME = "HILUM"
 
-_BATCHES_AT_ONCE = 2  # one is written while the other waits for the disk
-_MOST_IN_BATCH = 64
+_PREPARED_AT_ONCE = 4
+_MOST_IN_BATCH = 256
+_FIRST_BUFFER_BYTES = 64 << 10
+_SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
 _STREAMS_AT_ONCE = 32
 
 
 class Pool(Protocol):
     """The open packs of received members."""
 
-    def store_all(self, bodies: Sequence[tuple[bytes | bytearray | memoryview, MemberNote, bytes]]) -> list[StoredMember]: ...
+    def append_now(self, body: memoryview, note: MemberNote) -> Callable[[], None] | None: ...
+    def make_room(self) -> None: ...
     def begin(self, note: MemberNote) -> Writer: ...
 
 
@@ -59,7 +66,7 @@ class StoringLimits:
 
 
 class Keeper:
-    """Makes objects durable. Its own methods belong to the event loop, the work is done in threads.
+    """Makes objects durable. Its methods belong to the event loop, but where they say otherwise.
 
     Args:
         pool: takes the members.
@@ -74,16 +81,29 @@ class Keeper:
         self.streams = ThreadPoolExecutor(_STREAMS_AT_ONCE, "hilum-dimse-streams")
         self.bytes_in_memory = 0
         self._clock = clock
-        self._bodies = ThreadPoolExecutor(_BATCHES_AT_ONCE, "hilum-dimse-bodies")
-        self._waiting: list[_Waiting] = []
-        self._running = 0
+        self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
+        self._appended: SimpleQueue[_Appended | None] = SimpleQueue()
+        self._syncing: Thread | None = None
+        self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
-        """Store an object that is whole, with all others that are."""
+        """Store an object that is whole."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((incoming, answer))
-        self._start()
+        judged = incoming.judge_head()
+        if judged is None or not self.deliveries.knows(incoming.delivery):
+            self._prepare_apart(incoming, answer)
+        else:
+            self._store(incoming, answer, judged.refusal)
         return answer
+
+    def lend_buffer(self) -> bytearray:
+        """Memory for an object: that of an earlier one where there is some, since the first touch of new memory costs as much as a copy."""
+        return self._spare.pop() if self._spare else bytearray(_FIRST_BUFFER_BYTES)
+
+    def take_buffer_back(self, buffer: bytearray) -> None:
+        """Nobody looks at it any more."""
+        if len(self._spare) < _SPARE_BUFFERS and len(buffer) <= _LONGEST_SPARE_BYTES:
+            self._spare.append(buffer)
 
     @property
     def is_full(self) -> bool:
@@ -104,6 +124,7 @@ class Keeper:
             called_ae_title=sender.called_ae_title,
             peer=sender.address,
             transfer_syntax_uid=incoming.context.transfer_syntax,
+            kind="received",
         )
 
     def release(self, count: int) -> None:
@@ -111,47 +132,80 @@ class Keeper:
         self.bytes_in_memory -= count
 
     def close(self) -> None:
-        """Wait for what is being written."""
-        self._bodies.shutdown()
+        """In a thread, when nothing more comes: wait for what is being written."""
+        self._preparing.shutdown()
+        self._appended.put(None)
+        if self._syncing is not None:
+            self._syncing.join()
         self.streams.shutdown()
 
-    def _start(self) -> None:
-        if not self._waiting or self._running >= _BATCHES_AT_ONCE:
-            return
-        batch, self._waiting = self._waiting[:_MOST_IN_BATCH], self._waiting[_MOST_IN_BATCH:]
-        self._running += 1
-        running = asyncio.get_running_loop().run_in_executor(self._bodies, self._keep_all, [incoming for incoming, _ in batch])
-        running.add_done_callback(lambda done: self._finish(batch, done))
+    def _prepare_apart(self, incoming: "Incoming", answer: "asyncio.Future[Answer]") -> None:
+        preparing = asyncio.get_running_loop().run_in_executor(self._preparing, self._prepare, incoming)
+        preparing.add_done_callback(lambda done: self._store(incoming, answer, done.result()))
 
-    def _finish(self, batch: "list[_Waiting]", done: "asyncio.Future[list[Answer]]") -> None:
-        self._running -= 1
-        self._start()
-        for (incoming, waiter), answer in zip(batch, done.result(), strict=True):
+    def _prepare(self, incoming: "Incoming") -> Refusal | None:
+        """In a thread: what may read long in a data set, or wait for the ledger or a pack."""
+        try:
+            refusal = incoming.judge(incoming.body, is_whole=True)
+            if refusal is None:
+                self.deliveries.intake_of(incoming.delivery)
+                self.pool.make_room()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
+            return refusal_of(error)
+        return refusal
+
+    def _store(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", refusal: Refusal | None) -> None:
+        wait = None
+        if refusal is None:
+            try:
+                wait = self.pool.append_now(incoming.body, self.note(incoming))
+            except Exception as error:  # noqa: BLE001 - as above
+                refusal = refusal_of(error)
+        if refusal is not None:
+            self._tell([(incoming, answer, Answer(refusal.status, refusal.sentence))])
+        elif wait is None:
+            self._prepare_apart(incoming, answer)
+        else:
+            self._sync_soon(incoming, answer, wait)
+
+    def _sync_soon(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", wait: Callable[[], None]) -> None:
+        if self._syncing is None:
+            self._syncing = Thread(target=self._sync_all, args=(asyncio.get_running_loop(),), name="hilum-dimse-sync")
+            self._syncing.start()
+        self._appended.put((incoming, answer, wait))
+
+    def _sync_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The thread that waits for the disk: the first of a batch does, for all that was appended before."""
+        while batch := self._next_batch():
+            told = [(incoming, answer, _wait_for(wait, incoming)) for incoming, answer, wait in batch]
+            loop.call_soon_threadsafe(self._tell, told)
+
+    def _next_batch(self) -> "list[_Appended]":
+        """At least one; nothing at the end."""
+        batch: list[_Appended] = []
+        with suppress(Empty):
+            while len(batch) < _MOST_IN_BATCH:
+                appended = self._appended.get(block=not batch)
+                if appended is None:
+                    self._appended.put(None)  # for the next turn
+                    break
+                batch.append(appended)
+        return batch
+
+    def _tell(self, told: "list[tuple[Incoming, asyncio.Future[Answer], Answer]]") -> None:
+        for incoming, waiter, answer in told:
             incoming.forget()
             if not waiter.done():
                 waiter.set_result(answer)
 
-    def _keep_all(self, batch: "Sequence[Incoming]") -> list[Answer]:
-        """In a thread: judge, then store what is sound with one sync."""
-        verdicts = [self._prepare(incoming) for incoming in batch]
-        sound = [verdict for verdict in verdicts if not isinstance(verdict, Refusal)]
-        try:
-            if sound:
-                self.pool.store_all(sound)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
-            refusal = refusal_of(error)
-            verdicts = [verdict if isinstance(verdict, Refusal) else refusal for verdict in verdicts]
-        return [
-            Answer(verdict.status, verdict.sentence) if isinstance(verdict, Refusal) else Answer(Status.SUCCESS, size=len(verdict[0]))
-            for verdict in verdicts
-        ]
 
-    def _prepare(self, incoming: "Incoming") -> tuple[bytearray, MemberNote, bytes] | Refusal:
-        try:
-            refusal = incoming.judge(incoming.body, is_whole=True)
-            return refusal or (incoming.body, self.note(incoming), hashlib.sha256(incoming.body).digest())
-        except Exception as error:  # noqa: BLE001 - one object's trouble must not be the others'
-            return refusal_of(error)
+def _wait_for(wait: Callable[[], None], incoming: "Incoming") -> Answer:
+    try:
+        wait()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender must hear that nothing is kept
+        refusal = refusal_of(error)
+        return Answer(refusal.status, refusal.sentence)
+    return Answer(Status.SUCCESS, size=len(incoming.body))
 
 
 class Incoming:
@@ -162,7 +216,10 @@ class Incoming:
         resume: called when it may be no longer ahead.
     """
 
-    __slots__ = ("_keeper", "_meta_length", "_resume", "_stream", "body", "command", "context", "delivery", "refusal", "size")
+    __slots__ = (
+        *("_buffer", "_keeper", "_length", "_meta_length", "_resume", "_stream", "_view"),
+        *("command", "context", "delivery", "refusal", "size"),
+    )
 
     def __init__(
         self,
@@ -179,14 +236,20 @@ class Incoming:
         self.context = context
         self.command = command
         self.refusal = refusal
-        self.body = bytearray()
         self.size = 0
         self._stream: Stream | None = None
-        self._meta_length = 0
+        self._buffer: bytearray | None = None
+        self._length = self._meta_length = 0
         if refusal is None:
-            self.body += _file_meta(command, context)
-            self._meta_length = len(self.body)
-            self._keeper.bytes_in_memory += self._meta_length
+            self._buffer = keeper.lend_buffer()
+            self._view = memoryview(self._buffer)
+            self._append(_file_meta(command, context))
+            self._meta_length = self._length
+
+    @property
+    def body(self) -> memoryview:
+        """What has come and is not handed on: of an object that is held whole all of it, with its File Meta group."""
+        return self._view[: self._length]
 
     @property
     def is_ahead(self) -> bool:
@@ -201,12 +264,11 @@ class Incoming:
         if self.size > self._keeper.limits.instance_bytes:
             self._refuse(Refusal(Status.TOO_LARGE, "The object is larger than this site takes."))
             return
-        self.body += view
-        self._keeper.bytes_in_memory += len(view)
+        self._append(view)
         if self._stream is not None:
-            if len(self.body) >= self._keeper.limits.chunk_bytes:
+            if self._length >= self._keeper.limits.chunk_bytes:
                 self._stream.feed(self._take())
-        elif len(self.body) >= self._keeper.limits.whole_bytes or (self._keeper.is_full and len(self.body) > SHORT_HEAD):
+        elif self._length >= self._keeper.limits.whole_bytes or (self._keeper.is_full and self._length > SHORT_HEAD):
             self._stream = Stream(self._begin_stream, self._keeper.streams, self._keeper.release, self._resume)
             self._stream.feed(self._take())
 
@@ -228,14 +290,21 @@ class Incoming:
 
     def forget(self) -> None:
         """Let the memory go."""
-        self._keeper.release(len(self.body))
-        self.body = bytearray()
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            self._keeper.release(self._length)
+            self._keeper.take_buffer_back(buffer)
+            self._length = 0
 
-    def judge(self, body: bytearray, *, is_whole: bool) -> Refusal | None:
+    def judge_head(self) -> Judged | None:
+        """Whether this is the announced data set, where its first bytes show it."""
+        return judge_head(self.body, self._meta_length, self.context.transfer_syntax, self.command)
+
+    def judge(self, body: memoryview, *, is_whole: bool) -> Refusal | None:
         """In a thread: whether the data set in these first bytes of the member, or all of it, is the announced one."""
         return judge_data_set(body, self._meta_length, self.context.transfer_syntax, self.command, is_whole=is_whole)
 
-    def _begin_stream(self, head: bytearray) -> Writer | Refusal:
+    def _begin_stream(self, head: memoryview) -> Writer | Refusal:
         """In a thread: a place for a large object, once its first chunk shows that it is the announced one."""
         return self.judge(head, is_whole=False) or self._keeper.pool.begin(self._keeper.note(self))
 
@@ -243,12 +312,28 @@ class Incoming:
         self.abandon()
         self.refusal, self._stream = refusal, None
 
-    def _take(self) -> bytearray:
-        taken, self.body = self.body, bytearray()
+    def _append(self, octets: bytes | memoryview) -> None:
+        end = self._length + len(octets)
+        if end > len(self._view):
+            self._grow(end)
+        self._view[self._length : end] = octets
+        self._length = end
+        self._keeper.bytes_in_memory += len(octets)
+
+    def _grow(self, least: int) -> None:
+        grown = bytearray(max(least, 2 * len(self._view)))
+        grown[: self._length] = self._view[: self._length]
+        self._buffer, self._view = grown, memoryview(grown)
+
+    def _take(self) -> memoryview:
+        """What has come goes on, and is not this object's any more."""
+        taken = self.body
+        self._buffer = bytearray(self._keeper.limits.chunk_bytes)
+        self._view, self._length = memoryview(self._buffer), 0
         return taken
 
 
-_Waiting = tuple[Incoming, asyncio.Future[Answer]]
+_Appended = tuple[Incoming, asyncio.Future[Answer], Callable[[], None]]
 
 
 def _file_meta(command: CStoreRequest, context: PresentationContext) -> bytes:

@@ -32,7 +32,7 @@ class Stream:
 
     def __init__(
         self,
-        begin: Callable[[bytearray], Writer | Refusal],
+        begin: Callable[[memoryview], Writer | Refusal],
         executor: Executor,
         release: Callable[[int], None],
         resume: Callable[[], None],
@@ -41,7 +41,7 @@ class Stream:
         self._executor = executor
         self._release = release
         self._resume = resume
-        self._chunks: asyncio.Queue[bytearray | None] = asyncio.Queue()
+        self._chunks: asyncio.Queue[memoryview | None] = asyncio.Queue()
         self._is_abandoned = False
         self._writer: Writer | None = None
         self._refusal: Refusal | None = None
@@ -52,11 +52,11 @@ class Stream:
         """Whether a chunk waits while another one is being written."""
         return self._chunks.qsize() > 0
 
-    def feed(self, chunk: bytearray) -> None:
+    def feed(self, chunk: memoryview) -> None:
         """The next bytes."""
         self._chunks.put_nowait(chunk)
 
-    def end(self, chunk: bytearray) -> "asyncio.Task[Answer]":
+    def end(self, chunk: memoryview) -> "asyncio.Task[Answer]":
         """The last bytes; the answer when all of it is durable."""
         self.feed(chunk)
         self._chunks.put_nowait(None)
@@ -80,7 +80,7 @@ class Stream:
             return Answer(self._refusal.status, self._refusal.sentence)
         return Answer(Status.SUCCESS, size=size)
 
-    def _write(self, chunk: bytearray) -> Refusal | None:
+    def _write(self, chunk: memoryview) -> Refusal | None:
         """In a thread."""
         try:
             if self._writer is None:

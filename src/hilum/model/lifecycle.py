@@ -83,6 +83,7 @@ MOVES: dict[str, Rule] = {
     "supersede": Rule(_OPEN, S.CANCELLED),
     # what a person does
     "retry": Rule(frozenset({S.HELD, S.FAILED, S.DEFERRED}), S.READY),
+    "countersign": Rule(frozenset({S.HELD}), S.HELD),  # the first of two people accepts
     "accept": Rule(frozenset({S.HELD}), S.READY, "next"),
     "reject": Rule(frozenset({S.HELD}), S.REFUSED),
     "release": Rule(frozenset({S.HELD}), S.FINISHED),  # a held study whose workitem was let through by a person

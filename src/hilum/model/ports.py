@@ -1,13 +1,16 @@
 """What the stages need of the world, as protocols. `runtime/assembling.py` alone knows who implements them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hilum.model.acceptances import Acceptance
+from hilum.model.completeness import GatheringPolicy
 from hilum.model.identity import Scope
+from hilum.model.judging import Operators
 from hilum.model.members import MemberNote, StoredMember
 from hilum.model.outcomes import Finding, StoredBytes
 from hilum.model.records import (
@@ -56,8 +59,9 @@ class Catalogue(Protocol):
 
     def find_study(self, scope: Scope, study: str) -> Study: ...
     def requests(self, scope: Scope, study_id: str) -> list[Request]: ...
-    def quiet_seconds(self, scope: Scope, project: str) -> float: ...
-    def list_series(self, scope: Scope, study_id: str = "") -> list[Series]: ...
+    def made(self, scope: Scope, workitem_id: str, digests: Collection[bytes]) -> Mapping[bytes, StoredBytes]: ...
+    def gathering_policy(self, scope: Scope, project: str) -> GatheringPolicy: ...
+    def list_series(self, scope: Scope, study_id: str = "", *, varying: Collection[str] = ()) -> list[Series]: ...
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]: ...
     def findings(self, scope: Scope, study: Study) -> list[Finding]: ...
     def conflicts(self, scope: Scope, study_id: str) -> list[SetAsideMember]: ...
@@ -114,11 +118,17 @@ class Tools:
     """Everything a stage is handed.
 
     Args:
-        checks, operators, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        proofs, checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        private_vrs: path -> VR of private attributes that no dictionary knows.
+        several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
+        decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
+        accepted: what people accept of a project's findings.
+        accepted_everywhere: what the site's settings accept.
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
-        check_stop: raises when this worker is to stop; to be called between steps that can be repeated.
-        until_stopped: while its context is open, a stop of this worker calls the function it was given.
+        sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
+        check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
+        until_stopped: while its context is open, either of them calls the function it was given.
     """
 
     scope: Scope
@@ -127,15 +137,22 @@ class Tools:
     registrar: Registrar
     catalogue: Catalogue
     templates: TemplateShelf
+    private_vrs: Callable[[], Mapping[str, str]]
     history: History
     vault: Vault
     deidentified_pool: Pool
     results_pool: Pool
+    proofs: Mapping[str, Any]
     checks: Mapping[str, Any]
-    operators: Mapping[str, Any]
+    operators: Operators
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]
     limits: Any
+    decoder: Callable[["Tools"], Any]
+    accepted: Callable[[Scope, str], Sequence[Acceptance]]
+    accepted_everywhere: Sequence[Acceptance]
+    several_run_all: bool
     scratch: Path
-    check_stop: Callable[[], None]
-    until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]]
+    sampling_key: bytes
+    check_stop: Callable[[], None] = lambda: None
+    until_stopped: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _cancel: nullcontext()

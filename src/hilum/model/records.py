@@ -1,6 +1,6 @@
 """What the catalogue and the ledger know, as frozen records. `..._id` is ours (a UUID), `..._uid` is DICOM's, `..._at` is aware UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -165,6 +165,8 @@ class Request:
     pending: bool = False  # it is being imported, or will be by itself: more may come of it
     waiting: bool = False
     imported_until_at: datetime | None = None
+    ended: bool = False  # the associations of its sender are over
+    expected: Mapping[str, int] = field(default_factory=dict)  # UID of a study or series -> how many instances it has at the sender's
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,15 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series; `attributes` are the kept attributes of its first instance, `header` its whole header where asked for."""
+    """A series.
+
+    Args:
+        attributes: the kept attributes of its first instance; "" for one that is there and empty.
+        header: its whole header, where asked for.
+        others: of the attributes asked for, the values of other instances that differ from the first's (None: it lacks the attribute),
+            each with the number of instances; None where nobody asked.
+        unread: attributes that are kept now, and were not when it came: they are read from the packs afterwards.
+    """
 
     id: str
     key: int
@@ -200,6 +210,8 @@ class Series:
     number_of_instances: int
     attributes: Mapping[str, Any]
     header: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Sequence[tuple[Any, int]]] | None = None
+    unread: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +273,11 @@ class Review:
     who: str
     at: datetime
     ratings: Mapping[str, Any]
+    key: int = 0
+    workitem_id: str = ""
+    project: str = ""
+    template: str = ""
+    template_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,136 +1,129 @@
-"""Rules over the attributes of a series: a tree of ALL / ANY over conditions, and the explanation of its verdict.
+"""The language of rules: a tree of ALL / ANY / NONE over conditions on the attributes of a series.
 
     {"all": [{"attribute": "Modality", "operator": "equals", "value": "MR"},
              {"any": [{"attribute": "SeriesDescription", "operator": "contains", "value": "FLAIR"},
-                      {"attribute": "InversionTime", "operator": "at-least", "value": 1600}]}]}
+                      {"attribute": "InversionTime", "operator": "at-least", "value": 1600}]},
+             {"none": [{"attribute": "ImageType", "operator": "one-of", "value": ["DERIVED", "LOCALIZER"], "quantifier": "any"}]}]}
 
-A missing attribute is an outcome ("is not present"), never an exception. Operators are handed in: this module knows none.
+Here is what a rule says; `judging.py` judges it. Nothing of a rule is ever run as code.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from hilum.model.kept import IDENTITY_ATTRIBUTES
-
-NOT_TOLD = frozenset(IDENTITY_ATTRIBUTES) - {"StudyDate", "StudyDescription"}
-"""Sentences about rules are kept and shown to every reader of a study, who sees its date and description anyway."""
-
-Judge = Callable[[Any, Any], bool]
-"""An operator's test: (actual value, wanted value) -> verdict. The actual value is never None."""
+One = str | int | float
+MOST_VALUES = 1000
+LONGEST_PATH = 128  # characters; what the table of kept attributes holds
+NUMBER_OF_INSTANCES = "NumberOfSeriesRelatedInstances"
+"""PS3.4 C.3.4: no image has this attribute; it is how many instances of the series are held, and can be asked for like any other."""
 
 
-class Condition(BaseModel):
-    """One comparison: a DICOM keyword, an operator's kind, and the wanted value."""
+class Takes(StrEnum):
+    """What an operator compares with."""
+
+    ONE = "one value"
+    TWO = "two values, the lower first"
+    SEVERAL = "a list of values"
+    PATTERN = "a regular expression (RE2)"
+    DAYS = "a number of days"
+    NOTHING = "no value"
+
+
+def _as_written(value: Any) -> Any:
+    """YAML reads an unquoted date or time as one; a rule keeps it as text."""
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return [_as_written(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+Value = Annotated[One | Annotated[tuple[One, ...], Field(max_length=MOST_VALUES)] | None, BeforeValidator(_as_written)]
+
+
+class Strict(BaseModel):
+    """What nobody named is refused: a misspelt key never passes in silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attribute: str
+
+class Condition(Strict):
+    """One comparison of an attribute.
+
+    Args:
+        attribute: a keyword, a tag, or a path into sequences: `RequestAttributesSequence[*].CodeValue` (`attributes.parse_path`).
+        operator: an operator's kind.
+        value: what it compares with; what the operator takes.
+        quantifier: of which slices it must be so: the first that came (its header is the series'), any, or all.
+        missing: what a slice without the attribute, or with an empty one, counts as.
+        vr: of a private attribute that no dictionary knows; filled in from the name that the site has given it.
+    """
+
+    attribute: str = Field(min_length=1, max_length=LONGEST_PATH)
     operator: str
-    value: str | int | float
+    value: Value = None
+    quantifier: Literal["first", "any", "all"] = "first"
+    missing: Literal["fails", "holds"] = "fails"
+    vr: str = Field("", pattern=r"^([A-Z]{2})?$")
 
 
-class AllOf(BaseModel):
+class AllOf(Strict):
     """Every part holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     all: tuple["Rule", ...] = Field(min_length=1)
 
 
-class AnyOf(BaseModel):
+class AnyOf(Strict):
     """At least one part holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     any: tuple["Rule", ...] = Field(min_length=1)
 
 
-Rule = Annotated[Condition | AllOf | AnyOf, Field(union_mode="smart")]
-AllOf.model_rebuild()
-AnyOf.model_rebuild()
+class NoneOf(Strict):
+    """No part holds."""
+
+    none: tuple["Rule", ...] = Field(min_length=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A node's verdict with its reason; `parts` mirror the rule's own."""
-
-    holds: bool
-    sentence: str
-    kind: Literal["condition", "all", "any"]
-    parts: tuple["Explanation", ...] = ()
-
-    def failing(self) -> list["Explanation"]:
-        """The conditions that stand in the way, in order; of alternatives, those of the nearest one (fewest failing)."""
-        if self.holds:
-            return []
-        if self.kind == "condition":
-            return [self]
-        failing = [part.failing() for part in self.parts if not part.holds]
-        if self.kind == "any":
-            return min(failing, key=len)
-        return [condition for part in failing for condition in part]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"holds": self.holds, "kind": self.kind, "sentence": self.sentence, "parts": [part.as_dict() for part in self.parts]}
+Rule = Annotated[Condition | AllOf | AnyOf | NoneOf, Field(union_mode="smart")]
+for _group in (AllOf, AnyOf, NoneOf):
+    _group.model_rebuild()
 
 
-def explain(rule: Rule, attributes: Mapping[str, Any], operators: Mapping[str, Judge]) -> Explanation:
-    """Judge `rule` against a series' attributes (DICOM keyword -> value or list of values)."""
+def with_vrs(rule: Rule, vrs: Mapping[str, str]) -> Rule:
+    """The rule with the VRs of attributes that no dictionary knows.
+
+    Args:
+        vrs: path -> VR.
+    """
     match rule:
         case Condition():
-            return _explain_condition(rule, attributes, operators[rule.operator])
+            vr = vrs.get(rule.attribute)
+            return rule.model_copy(update={"vr": vr}) if vr else rule
         case AllOf(all=parts):
-            judged = tuple(explain(part, attributes, operators) for part in parts)
-            holds = all(part.holds for part in judged)
-            return Explanation(holds, _summary("All hold", "Not all hold", holds, judged), "all", judged)
+            return AllOf(all=tuple(with_vrs(part, vrs) for part in parts))
         case AnyOf(any=parts):
-            judged = tuple(explain(part, attributes, operators) for part in parts)
-            holds = any(part.holds for part in judged)
-            return Explanation(holds, _summary("At least one holds", "None holds", holds, judged), "any", judged)
+            return AnyOf(any=tuple(with_vrs(part, vrs) for part in parts))
+        case NoneOf(none=parts):
+            return NoneOf(none=tuple(with_vrs(part, vrs) for part in parts))
 
 
-def _explain_condition(condition: Condition, attributes: Mapping[str, Any], judge: Judge) -> Explanation:
-    actual = attributes.get(condition.attribute)
-    wanted = f"{condition.operator.replace('-', ' ')} {condition.value!r}"
-    if actual is None or actual in ("", []):
-        return Explanation(False, f"{condition.attribute} is not present; wanted: {wanted}.", "condition")
-    holds = judge(actual, condition.value)
-    return Explanation(holds, f"{condition.attribute} is {shown(condition.attribute, actual)}; wanted: {wanted}.", "condition")
-
-
-def _summary(good: str, bad: str, holds: bool, parts: Sequence[Explanation]) -> str:
-    if holds:
-        return f"{good}."
-    return f"{bad}: " + " ".join(part.sentence for part in parts if not part.holds)
-
-
-def shown(attribute: str, value: Any) -> str:
-    """A value as a person reads it: 'T1W 3D', 2.9, GR\\IR; what identifies a patient is not told, whoever reads."""
-    if attribute in NOT_TOLD:
-        return "a value that identifies a patient"
-    if isinstance(value, (list, tuple)):
-        return repr("\\".join(str(part) for part in value))
-    return repr(value)
-
-
-def attributes_of(rule: Rule) -> Iterator[str]:
-    """Every DICOM keyword that `rule` looks at."""
+def depth_of(rule: Rule) -> int:
+    """How many groups lie in each other."""
     match rule:
-        case Condition(attribute=keyword):
-            yield keyword
-        case AllOf(all=parts) | AnyOf(any=parts):
-            for part in parts:
-                yield from attributes_of(part)
+        case Condition():
+            return 0
+        case AllOf(all=parts) | AnyOf(any=parts) | NoneOf(none=parts):
+            return 1 + max(map(depth_of, parts))
 
 
-def operators_of(rule: Rule) -> Iterator[str]:
-    """Every operator that `rule` uses."""
+def conditions_of(rule: Rule) -> Iterator[Condition]:
+    """Every condition of `rule`, in order."""
     match rule:
-        case Condition(operator=kind):
-            yield kind
-        case AllOf(all=parts) | AnyOf(any=parts):
+        case Condition():
+            yield rule
+        case AllOf(all=parts) | AnyOf(any=parts) | NoneOf(none=parts):
             for part in parts:
-                yield from operators_of(part)
+                yield from conditions_of(part)

@@ -175,7 +175,7 @@ OF_WORKITEM: Mapping[Stage, Mapping[Status, _Row]] = {
     },
 }
 
-CHOOSE = "choose one by hand (POST /series/assign)"
+CHOOSE = "choose one by hand (`hilum assign`, or POST /series/assign)"
 
 
 def standing_of_series(study: tuple[Stage, Status] | None, workitem: tuple[Stage, Status] | None, choice: Choice) -> SeriesStanding:

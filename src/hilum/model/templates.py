@@ -1,20 +1,15 @@
 """A template (report type): what a study must have, and what is done with it. Versions are immutable once saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hilum.model.outcomes import Severity
-from hilum.model.rules import Rule, attributes_of, operators_of
+from hilum.model.review import ReviewPolicy
+from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Rule, Strict, conditions_of, with_vrs
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-
-
-class Strict(BaseModel):
-    """What nobody named is refused: a misspelt key never passes in silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RequiredSeries(Strict):
@@ -30,6 +25,7 @@ class RequiredAttribute(Strict):
 
     attribute: str
     severity: Severity = Severity.ERROR
+    values: tuple[str | float, ...] = ()  # the only ones that will do; of several values each must be one of them
 
 
 class ProcessingStep(Strict):
@@ -61,9 +57,14 @@ class Template(Strict):
     severities: dict[str, Severity] = Field(default_factory=dict)  # check kind -> severity, where it differs from the check's own
     deidentification: str = "keep"
     processing: tuple[ProcessingStep, ...] = Field(min_length=1)
-    review: Literal["never", "always", "on-warning"] = "never"
+    review: ReviewPolicy = ReviewPolicy()
     destinations: tuple[Delivery, ...] = ()
     priority: int = 0  # smaller goes first
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether it can be found by rules at all."""
+        return self.rule is not None or bool(self.required_series)
 
     def rules(self) -> Iterator[Rule]:
         """Every rule the template holds."""
@@ -71,11 +72,22 @@ class Template(Strict):
             yield self.rule
         yield from (series.rule for series in self.required_series)
 
+    def with_vrs(self, vrs: Mapping[str, str]) -> "Template":
+        """The template with the VRs of private attributes that the site has named (path -> VR)."""
+        rule = None if self.rule is None else with_vrs(self.rule, vrs)
+        required = tuple(one.model_copy(update={"rule": with_vrs(one.rule, vrs)}) for one in self.required_series)
+        return self.model_copy(update={"rule": rule, "required_series": required})
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition of its rules."""
+        for rule in self.rules():
+            yield from conditions_of(rule)
+
     def attributes(self) -> frozenset[str]:
-        """Every DICOM keyword the template looks at: the catalogue keeps these for each instance."""
-        named = {keyword for rule in self.rules() for keyword in attributes_of(rule)}
+        """Every attribute the template looks at: the catalogue keeps these for each instance."""
+        named = {condition.attribute for condition in self.conditions()} - {NUMBER_OF_INSTANCES}
         return frozenset(named | {required.attribute for required in self.required_attributes})
 
-    def operators(self) -> frozenset[str]:
-        """Every operator the template uses."""
-        return frozenset(kind for rule in self.rules() for kind in operators_of(rule))
+    def varying(self) -> frozenset[str]:
+        """The attributes that are asked of other slices than the first."""
+        return frozenset(condition.attribute for condition in self.conditions() if condition.quantifier != "first")

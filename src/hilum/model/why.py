@@ -6,6 +6,7 @@ from datetime import datetime
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.records import Move, Study, Workitem
+from hilum.model.waiting import tell_ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,18 @@ class Why:
     moves: tuple[Move, ...]
 
 
-# What an item waits for, by its status; {until} and {stage} are filled in.
+# What an item waits for, by its status; {until} and {ways} are filled in.
 WAITS_FOR: Mapping[Status, str] = {
     Status.READY: "a free worker.",
     Status.CLAIMED: "the worker that is busy with it.",
     Status.DEFERRED: "the time {until}, when it is tried again.",
-    Status.HELD: "a person: mend the cause, then `hilum retry {id}`, or send it back, or cancel it.",
-    Status.FAILED: "a person: `hilum retry {id}` runs {stage} again.",
+    Status.HELD: "a person, who can {ways}.",
+    Status.FAILED: "a person, who can {ways}.",
     Status.REFUSED: "",
     Status.FINISHED: "",
     Status.CANCELLED: "",
 }
-# Where a person must do something else than `WAITS_FOR` says.
-WAITS_AT: Mapping[tuple[Stage, Status], str] = {
-    (Stage.REVIEWING, Status.HELD): "a reviewer: `hilum review accept {id}`, or `hilum review reject {id} --reason ...`.",
-}
+_REVIEWER = "a reviewer, who can {ways}."
 
 
 def explain_standing(study: Study, workitems: Sequence[Workitem], moves: Sequence[Move]) -> Why:
@@ -65,10 +63,11 @@ def explain_standing(study: Study, workitems: Sequence[Workitem], moves: Sequenc
 
 
 def _standing(item: Item, called: str) -> Standing:
-    waits_for = WAITS_AT.get((item.stage, item.status), WAITS_FOR[item.status])
+    is_judged = (item.stage, item.status) == (Stage.REVIEWING, Status.HELD)
+    waits_for = _REVIEWER if is_judged else WAITS_FOR[item.status]
     until = "" if item.not_before_at is None else shown_time(item.not_before_at)
     sentence = f"{called} {_place(item)} since {shown_time(item.since_at)}: {item.why}"
-    return Standing(item, called, sentence, waits_for.format(until=until, stage=item.stage, id=item.id))
+    return Standing(item, called, sentence, waits_for.format(until=until, ways=tell_ways(item)))
 
 
 def _place(item: Item) -> str:

@@ -1,38 +1,49 @@
-"""Operators: what compares an attribute's actual value with the wanted one in a rule. One file a member.
+"""Operators: what compares the values of an attribute with the wanted one in a rule. One file a member.
 
 The whole of a member (its file is `operators/starts_with.py`, its kind the same words with hyphens):
 
-    from typing import Any
+    from hilum.operators import TEXTS, Takes, folded
 
     kind = "starts-with"
     example = {"attribute": "SeriesDescription", "operator": "starts-with", "value": "T1"}
+    vrs, reads_text, takes = TEXTS, True, Takes.ONE
 
-    def judge(actual: Any, wanted: Any) -> bool:
-        return any(value.lower().startswith(str(wanted).lower()) for value in texts(actual))
+    def judge(actual, wanted):
+        return any(folded(one).startswith(folded(wanted)) for one in actual)
 
-`actual` is the value of a present attribute: text, a number, or a list of them (a multi-valued attribute). An attribute that
-is not there never comes here: the rule itself answers "is not present".
+* `vrs`: the Value Representations that it may be asked of; a rule that asks it of another is refused with a hint.
+* `reads_text`: False: the values come as what their VR says (numbers, dates, times, ages in days, text), and so does the wanted one;
+  True: as they are written.
+* `takes`: what it is compared with.
+* `judge(actual, wanted)`: `actual` is the list of the values of one slice, never empty: an attribute may have several (PS3.5 6.4), and
+  a path through `[*]` gives those of all items. `wanted` is one value, a tuple for `TWO` and `SEVERAL`, None for `NOTHING`.
+
+And where it is needed:
+
+* `prepare(wanted)` makes the wanted value ready, once a rule; it raises ValueError with a sentence where it cannot be used.
+* `asks_presence = True`: `judge` is also asked where there is nothing: `actual` is None for a missing attribute, [] for an empty one.
+* `needs_today = True`: `judge` gets today's date as a third argument.
 """
 
-from typing import Any
+from collections.abc import Sequence
+
+from hilum.dicom.comparing import FORMS, Comparable, Kind, vrs_of
+from hilum.model.rules import Takes
+
+__all__ = ["ALL", "COMPARABLE", "DAYS", "ORDERED", "TEXTS", "Comparable", "Takes", "folded", "whole"]
+
+ALL = frozenset(FORMS)
+COMPARABLE = ALL - vrs_of(Kind.SEQUENCE, Kind.OPAQUE)
+ORDERED = vrs_of(Kind.NUMBER, Kind.DATE, Kind.TIME, Kind.DATE_TIME, Kind.AGE)
+TEXTS = vrs_of(Kind.TEXT, Kind.DATE, Kind.TIME, Kind.DATE_TIME, Kind.AGE)
+DAYS = vrs_of(Kind.DATE, Kind.DATE_TIME)
 
 
-def values(actual: Any) -> list[Any]:
-    """The single values of an attribute: DICOM separates several by a backslash (PS3.5 6.2)."""
-    return list(actual) if isinstance(actual, (list, tuple)) else [actual]
+def folded(value: Comparable) -> Comparable:
+    """Text without regard to case; anything else as it is."""
+    return value.casefold() if isinstance(value, str) else value
 
 
-def texts(actual: Any) -> list[str]:
-    """The same as text, without the padding that PS3.5 6.2 allows."""
-    return [str(value).strip() for value in values(actual)]
-
-
-def numbers(actual: Any) -> list[float]:
-    """The values that are numbers."""
-    found = []
-    for value in values(actual):
-        try:
-            found.append(float(value))
-        except (TypeError, ValueError):
-            continue
-    return found
+def whole(actual: Sequence[Comparable]) -> str:
+    """All values as they are stored: joined by backslashes (PS3.5 6.4)."""
+    return "\\".join(map(str, actual))

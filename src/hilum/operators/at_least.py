@@ -1,16 +1,17 @@
-"""A value of the attribute is a number and at least the wanted one.
+"""A value of the attribute is at least the wanted one: a number, a date or time, an age.
 
-{"attribute": "InversionTime", "operator": "at-least", "value": 1600}
+{"attribute": "PatientAge", "operator": "at-least", "value": "018Y"}
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from hilum.operators import numbers
+from hilum.operators import ORDERED, Comparable, Takes
 
 kind = "at-least"
-example = {"attribute": "InversionTime", "operator": "at-least", "value": 1600}
+example = {"attribute": "PatientAge", "operator": "at-least", "value": "018Y"}
+vrs, reads_text, takes = ORDERED, False, Takes.ONE
 
 
-def judge(actual: Any, wanted: Any) -> bool:
-    """True where one value is a number and at least `wanted`."""
-    return any(value >= float(wanted) for value in numbers(actual))
+def judge(actual: Sequence[Comparable], wanted: Comparable) -> bool:
+    """True where one value is at least the wanted one."""
+    return any(one >= wanted for one in actual)  # type: ignore[operator]  # both are of the VR's one kind

@@ -1,16 +1,17 @@
-"""A value of the attribute is a number and at most the wanted one.
+"""A value of the attribute is at most the wanted one: a number, a date or time, an age.
 
-{"attribute": "InversionTime", "operator": "at-most", "value": 1600}
+{"attribute": "SliceThickness", "operator": "at-most", "value": 5}
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from hilum.operators import numbers
+from hilum.operators import ORDERED, Comparable, Takes
 
 kind = "at-most"
-example = {"attribute": "InversionTime", "operator": "at-most", "value": 1600}
+example = {"attribute": "SliceThickness", "operator": "at-most", "value": 5}
+vrs, reads_text, takes = ORDERED, False, Takes.ONE
 
 
-def judge(actual: Any, wanted: Any) -> bool:
-    """True where one value is a number and at most `wanted`."""
-    return any(value <= float(wanted) for value in numbers(actual))
+def judge(actual: Sequence[Comparable], wanted: Comparable) -> bool:
+    """True where one value is at most the wanted one."""
+    return any(one <= wanted for one in actual)  # type: ignore[operator]  # both are of the VR's one kind

@@ -3,14 +3,15 @@
 {"attribute": "SeriesDescription", "operator": "contains", "value": "flair"}
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from hilum.operators import texts
+from hilum.operators import TEXTS, Takes
 
 kind = "contains"
 example = {"attribute": "SeriesDescription", "operator": "contains", "value": "flair"}
+vrs, reads_text, takes = TEXTS, True, Takes.ONE
 
 
-def judge(actual: Any, wanted: Any) -> bool:
+def judge(actual: Sequence[str], wanted: str) -> bool:
     """True where one value contains `wanted`."""
-    return any(str(wanted).lower() in text.lower() for text in texts(actual))
+    return any(wanted.casefold() in one.casefold() for one in actual)

@@ -3,14 +3,15 @@
 {"attribute": "SeriesDescription", "operator": "does-not-contain", "value": "localizer"}
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from hilum.operators import texts
+from hilum.operators import TEXTS, Takes
 
 kind = "does-not-contain"
 example = {"attribute": "SeriesDescription", "operator": "does-not-contain", "value": "localizer"}
+vrs, reads_text, takes = TEXTS, True, Takes.ONE
 
 
-def judge(actual: Any, wanted: Any) -> bool:
+def judge(actual: Sequence[str], wanted: str) -> bool:
     """True where no value contains `wanted`."""
-    return not any(str(wanted).lower() in text.lower() for text in texts(actual))
+    return not any(wanted.casefold() in one.casefold() for one in actual)

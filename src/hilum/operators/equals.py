@@ -1,18 +1,17 @@
-"""Any value of the attribute is the wanted one: numbers as numbers, text without regard to case.
+"""A value of the attribute is the wanted one: numbers as numbers, dates as dates, text without regard to case.
 
 {"attribute": "Modality", "operator": "equals", "value": "MR"}
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from hilum.operators import numbers, texts
+from hilum.operators import COMPARABLE, Comparable, Takes, folded
 
 kind = "equals"
 example = {"attribute": "Modality", "operator": "equals", "value": "MR"}
+vrs, reads_text, takes = COMPARABLE, False, Takes.ONE
 
 
-def judge(actual: Any, wanted: Any) -> bool:
+def judge(actual: Sequence[Comparable], wanted: Comparable) -> bool:
     """True where one value equals `wanted`."""
-    if isinstance(wanted, (int, float)):
-        return float(wanted) in numbers(actual)
-    return str(wanted).strip().lower() in [text.lower() for text in texts(actual)]
+    return folded(wanted) in [folded(one) for one in actual]

@@ -159,6 +159,7 @@ _ORDER, _ANSWER = TypeAdapter(Order), TypeAdapter[Answer](Answer)
 class Processor(Protocol):
     """What every member is; it is constructed with a `Host`.
 
+    What the steps before it made is kept while a step answers `NotYet`, and never made again for it.
     A member whose tickets die with the worker that submitted never answers `NotYet`, so that its ticket is never kept.
     """
 

@@ -65,6 +65,15 @@ def client_tls(settings: Settings) -> ssl.SSLContext:
     return context
 
 
+def own_tls(settings: Settings) -> ssl.SSLContext | None:
+    """For asking our own door, which may be called by any name; None where it speaks no TLS."""
+    if settings.dimse_tls_certificate is None:
+        return None
+    context = client_tls(settings)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def known_peer(peer: Peer) -> KnownPeer:
     """A peer with the addresses that its host has now; none where it cannot be resolved."""
     try:

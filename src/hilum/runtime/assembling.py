@@ -1,7 +1,7 @@
 """The only place that knows which adapter is which: settings in, a whole `Application` out."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,18 +10,22 @@ from typing import Any
 
 import yaml
 
-from hilum.model.errors import InvalidError
+from hilum.model.acceptances import from_setting
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
+from hilum.model.judging import Operators
 from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
+from hilum.runtime.choosing import read_sampling_key
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
+from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
+from hilum.stores.credentials import Credentials
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
@@ -31,9 +35,12 @@ from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
 from hilum.stores.peers import Peers
+from hilum.stores.pictures import Pictures
+from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
+from hilum.stores.retention import Retention
 from hilum.stores.template_shelf import TemplateShelf
 
 _LOG = logging.getLogger(__name__)
@@ -51,19 +58,24 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    credentials: Credentials
     peers: Peers
+    acceptances: Acceptances
+    pictures: Pictures
     commitments: Commitments
     ledger: Ledger
     catalogue: Catalogue
     intakes: Intakes
     registrar: Registrar
     templates: TemplateShelf
+    private_tags: PrivateTags
     decisions: Decisions
     replies: Replies
     pack_index: PackIndex
     rebuilder: Rebuilder
     filler: Filler
     eraser: Eraser
+    retention: Retention
     vault: PackReader
     clock: Callable[[], datetime]
     wake: Callable[[], None]
@@ -79,30 +91,48 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     database = Database(settings.database_url)
     pack_index = PackIndex(database, clock)
     intakes = Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours))
+    shelf = TemplateShelf(database, clock)
+    eraser = Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings, shelf))
     return Application(
         settings=settings,
         database=database,
         access=Access(database, clock),
+        credentials=Credentials(database),
         peers=Peers(database, clock),
+        acceptances=Acceptances(database, clock),
+        pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
         catalogue=Catalogue(database),
         intakes=intakes,
         registrar=Registrar(database, clock),
-        templates=TemplateShelf(database, clock),
+        templates=shelf,
+        private_tags=PrivateTags(database, clock),
         decisions=Decisions(database, clock, wake),
         replies=Replies(database, clock),
         pack_index=pack_index,
         rebuilder=Rebuilder(database, clock, intakes, pack_index),
         filler=Filler(database),
-        eraser=Eraser(database, clock, settings.packs),
+        eraser=eraser,
+        retention=Retention(database, clock, eraser),
         vault=PackReader(settings.packs),
         clock=clock,
         wake=wake,
     )
 
 
-def open_pool(app: Application, kind: str) -> PackPool:
+def _withdraw(settings: Settings, shelf: TemplateShelf, workitem_id: str, template: str, version: int) -> None:
+    """Take back what was delivered of a workitem where its destinations can: what left this machine cannot be called back."""
+    from hilum.destinations import Host
+
+    members = find_classes("hilum.destinations")
+    for delivery in shelf.find(SYSTEM, template, version)[0].destinations:
+        member = members.get(delivery.destination)
+        if member is not None and hasattr(member, "withdraw"):
+            member(Host(settings.delivered_folder)).withdraw(workitem_id, template, member.Settings.model_validate(delivery.settings))
+
+
+def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:
     """A pool of open packs of this process; `received` packs are indexed by intake, the others by workitem."""
     settings = app.settings
     settings.packs.mkdir(parents=True, exist_ok=True)
@@ -112,6 +142,7 @@ def open_pool(app: Application, kind: str) -> PackPool:
         index=app.intakes.index if kind == "received" else app.pack_index.index_made,
         on_opened=partial(app.pack_index.open_pack, kind),
         on_sealed=app.pack_index.seal_pack,
+        indexes_behind=indexes_behind,
         pack_bytes=settings.pack_bytes,
         idle_seconds=settings.pack_idle_seconds,
         free_bytes_watermark=settings.free_disk_bytes,
@@ -129,16 +160,17 @@ def make_worker(
     kinds: Collection[Kind] = tuple(Kind),
 ) -> Worker:
     """A worker with its tools."""
-    tools = make_tools(app, deidentified, results, stop)
+    tools = make_tools(app, deidentified, results)
     settings = app.settings
     return Worker(name, app.ledger, tools, stop, lease=settings.lease, attempts=settings.attempts, wait=wait, kinds=kinds)
 
 
-def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop: Stop) -> Tools:
-    """What the stages are handed."""
+def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> Tools:
+    """What the stages are handed; their worker adds what stops them."""
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.children import GuardedChildren
+    from hilum.runtime.decoding import ChildDecoder
 
     processor_host = ProcessorHost(GuardedChildren())
     destination_host = DestinationHost(app.settings.delivered_folder)
@@ -149,18 +181,23 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool, stop
         registrar=app.registrar,
         catalogue=app.catalogue,
         templates=app.templates,
+        private_vrs=lambda: app.private_tags.vrs(SYSTEM),
         history=app.ledger,
         vault=app.vault,
         deidentified_pool=deidentified,
         results_pool=results,
+        proofs=find_members("hilum.proofs"),
         checks=find_members("hilum.checks"),
-        operators=judges(),
+        operators=operators(app.clock),
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
+        accepted=app.acceptances.list_accepted,
+        accepted_everywhere=tuple(map(from_setting, app.settings.accepted_findings)),
+        decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
+        several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
-        check_stop=stop.check,
-        until_stopped=stop.until_stopped,
+        sampling_key=read_sampling_key(app.settings.data),
     )
 
 
@@ -170,9 +207,9 @@ def _limits(settings: Settings) -> Any:
     return Limits(settings.processing_seconds, settings.processing_memory_bytes, settings.processing_output_bytes)
 
 
-def judges() -> dict[str, Any]:
-    """The operators' tests by kind."""
-    return {kind: member.judge for kind, member in find_members("hilum.operators").items()}
+def operators(clock: Callable[[], datetime]) -> Operators:
+    """The operators of rules."""
+    return Operators(find_members("hilum.operators"), lambda: clock().date())
 
 
 # --- the first start ------------------------------------------------------------------------------------------------------------
@@ -192,55 +229,6 @@ def shipped_templates() -> list[Template]:
     folder = resources.files("hilum") / "templates"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     return [Template.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
-
-
-def check_template(template: Template) -> None:
-    """Raise InvalidError where a template names parts that do not exist, or settings they do not take."""
-    _check_known("operator", template.operators(), find_members("hilum.operators"))
-    _check_known("check", template.severities, find_members("hilum.checks"))
-    processors, destinations = find_classes("hilum.processors"), find_classes("hilum.destinations")
-    _check_known("processor", [step.processor for step in template.processing], processors)
-    _check_known("destination", [delivery.destination for delivery in template.destinations], destinations)
-    _check_known("attribute", template.attributes(), _Keywords())
-    if template.deidentification != "keep":
-        raise InvalidError(f"There is no de-identification profile {template.deidentification!r}.", "Name keep.")
-    for step in template.processing:
-        _check_settings(step.processor, processors[step.processor].Settings, step.settings)
-    for delivery in template.destinations:
-        _check_settings(delivery.destination, destinations[delivery.destination].Settings, delivery.settings)
-
-
-class _Keywords:
-    """Every DICOM keyword."""
-
-    def __contains__(self, keyword: object) -> bool:
-        from hilum.dicom.attributes import UnknownAttributeError, parse_path
-
-        try:
-            parse_path(str(keyword))
-        except UnknownAttributeError:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["DICOM keywords (PS3.6 6)"])
-
-
-def _check_known(noun: str, named: Any, known: Any) -> None:
-    for name in named:
-        if name not in known:
-            raise InvalidError(f"There is no {noun} {name!r}.", f"Known are {', '.join(known)}.")
-
-
-def _check_settings(kind: str, model: Any, settings: dict[str, Any]) -> None:
-    from pydantic import ValidationError
-
-    try:
-        model.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidError(f"The settings of {kind} are wrong at {where!r}: {first['msg']}.", "Look at its page in docs/.") from error
 
 
 def scope_of_environment_token(settings: Settings, secret: str) -> Scope | None:

@@ -2,11 +2,20 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from hilum.model.errors import ConflictError, HilumError
 from hilum.runtime.settings import Settings
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "no file can be made there",
+    sqlite3.SQLITE_READONLY: "nothing can be written there",
+    sqlite3.SQLITE_IOERR: "the disk failed",
+    sqlite3.SQLITE_CORRUPT: "the ledger is damaged",
+    sqlite3.SQLITE_NOTADB: "the ledger is damaged",
+}
 
 
 def back_up(settings: Settings, target: Path) -> int:
@@ -24,14 +33,26 @@ def back_up(settings: Settings, target: Path) -> int:
     if not source.is_file():
         raise HilumError(f"There is no ledger in {settings.data}.", "Name the data directory with --data.")
     being_written = target.with_name(f".{target.name}.part")
-    being_written.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("VACUUM INTO ?", (str(being_written),))  # one read transaction: a single moment
-    except sqlite3.Error as error:
         being_written.unlink(missing_ok=True)
-        raise HilumError(f"The ledger could not be copied: {error}.", "Look at the disk, then try again.") from error
-    with being_written.open("rb") as written:
-        os.fsync(written.fileno())
-    being_written.rename(target)
+        _copy(source, being_written)
+        being_written.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        with suppress(OSError):  # its folder may be what is wrong
+            being_written.unlink(missing_ok=True)
+        raise HilumError(f"The ledger could not be copied to {target}: {_reason(error)}.", "Mend that, then try again.") from error
     return target.stat().st_size
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))  # one read transaction: a single moment
+    with target.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # https://www.sqlite.org/rescode.html: the low byte is the primary code
+    return _REASONS.get(code, "the database refused")

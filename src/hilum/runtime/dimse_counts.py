@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.doors.dimse_watching import Counts
+from hilum.runtime.holding import is_running
 
 FOLDER = "counts"
 
@@ -42,7 +43,7 @@ def collect(data: Path) -> Counts:
     """The sum over all DIMSE processes that run."""
     total = Counts()
     for path in sorted((data / FOLDER).glob("dimse-*.json")):
-        if not _is_running(int(path.stem.removeprefix("dimse-"))):
+        if not is_running(int(path.stem.removeprefix("dimse-"))):
             path.unlink(missing_ok=True)  # it was killed
             continue
         for one in _read(path):
@@ -72,13 +73,3 @@ def _add(total: Counts, one: Counts) -> None:
 
 def _path(data: Path, pid: int) -> Path:
     return data / FOLDER / f"dimse-{pid}.json"
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

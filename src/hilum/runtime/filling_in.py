@@ -22,24 +22,26 @@ def fill_in_attributes(app: Application) -> int:
     if not behind:
         return 0
     names = tuple(sorted(keywords))
-    wanted = Wanted(*names)
+    wanted, vrs = Wanted(*names), app.private_tags.vrs(SYSTEM)
     for series_key in behind:
-        app.filler.fill_in(series_key, _read_all(app, series_key, wanted, names), generation)
+        app.filler.fill_in(series_key, _read_all(app, series_key, wanted, names, vrs), generation)
     return len(behind)
 
 
-def _read_all(app: Application, series_key: int, wanted: Wanted, names: tuple[str, ...]) -> dict[int, dict[str, object]]:
+def _read_all(
+    app: Application, series_key: int, wanted: Wanted, names: tuple[str, ...], vrs: dict[str, str]
+) -> dict[int, dict[str, object]]:
     try:
-        return {key: _read(app.vault, stored, wanted, names) for key, stored in app.filler.bytes_of(series_key)}
+        return {key: _read(app.vault, stored, wanted, names, vrs) for key, stored in app.filler.bytes_of(series_key)}
     except (UnreadableError, HilumError) as error:
         # It was readable when it was imported; `hilum verify` says what became of its bytes. What is known of it stays.
         _LOG.warning("series %d keeps the attributes it has: %s", series_key, error)
         return {}
 
 
-def _read(vault: PackReader, stored: StoredBytes, wanted: Wanted, names: tuple[str, ...]) -> dict[str, object]:
+def _read(vault: PackReader, stored: StoredBytes, wanted: Wanted, names: tuple[str, ...], vrs: dict[str, str]) -> dict[str, object]:
     def read_at(offset: int, size: int) -> bytes:
         within = max(0, min(size, stored.size - offset))
         return vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
 
-    return attributes_of(scan(Source(read_at, stored.size), wanted, to_the_end=False), names)
+    return attributes_of(scan(Source(read_at, stored.size), wanted, to_the_end=False), names, vrs)

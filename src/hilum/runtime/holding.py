@@ -172,7 +172,7 @@ def _held(directory: Path) -> DataDirectoryHeldError:
     pids = sorted(_pids_with_lock(path))
     if holder is None:
         return DataDirectoryHeldError(f"The data directory {directory} is held by another process.", _mend_for(path, pids))
-    if holder.host != socket.gethostname() or holder.pid in pids or (not pids and _is_running(holder.pid)):
+    if holder.host != socket.gethostname() or holder.pid in pids or (not pids and is_running(holder.pid)):
         return DataDirectoryHeldError(f"The data directory {directory} is held by {holder}.", "Stop it, or choose another with --data.")
     return DataDirectoryHeldError(
         f"The data directory {directory} is still held by a process that {holder} left behind when it ended.", _mend_for(path, pids)
@@ -193,7 +193,8 @@ def read_holder(directory: Path) -> Holder | None:
         return None  # it was taken a moment ago and is not yet written
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

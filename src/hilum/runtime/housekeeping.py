@@ -65,7 +65,7 @@ def reclaim(app: Application) -> None:
 
 def retire(app: Application) -> None:
     """Studies older than their project keeps them."""
-    app.eraser.retire_due()
+    app.retention.retire_due()
 
 
 def fill_in(app: Application) -> None:
@@ -78,6 +78,11 @@ def fill_in(app: Application) -> None:
 def forget_replies(app: Application) -> None:
     """Stored replies to changes, when nobody repeats these any more."""
     app.replies.purge(app.clock() - timedelta(days=1))
+
+
+def discard_unkept(app: Application) -> None:
+    """Archives whose process was killed before they were durable."""
+    app.intakes.discard_unkept()
 
 
 def sweep_scratch(app: Application) -> None:
@@ -108,7 +113,8 @@ def long_chores() -> tuple[Chore, ...]:
         Chore("fill in attributes", 2, fill_in),
         Chore("recover packs", 5, recover),
         Chore("retire", 600, retire),
-        Chore("reclaim", 3600, reclaim),
+        Chore("reclaim", 300, reclaim),
+        Chore("discard unkept archives", 3600, discard_unkept),
         Chore("sweep scratch", 3600, sweep_scratch),
         Chore("forget replies", 3600, forget_replies),
     )

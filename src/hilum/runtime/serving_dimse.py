@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import KnownPeer, Rules
 from hilum.doors.dimse_commitment import STORAGE_COMMITMENT, CommitmentRequest, judge
 from hilum.doors.dimse_deliveries import Deliveries, Sender
+from hilum.doors.dimse_slots import Slots
 from hilum.doors.dimse_storing import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Keeper, StoringLimits
 from hilum.doors.dimse_watching import Counts
 from hilum.model.identity import SYSTEM
@@ -35,6 +37,8 @@ from hilum.stores.senders import Senders
 # The event loop must not wait 5 ms (Python's default) each time that a thread is at work.
 _SWITCH_SECONDS = 0.0005
 _PUBLISH_SECONDS = 2.0
+_OTHERS_BEHIND_SECONDS = 0.5
+SLOTS_FILE = "associations.lock"
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,7 +56,7 @@ def serve_dimse(
         ask_stop: where this is not the main thread: is handed what ends the serving.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with tended_pool(app, "received") as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with tended_pool(app, "received", indexes_behind=True) as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, pool, listening, ready, ask_stop))
 
 
@@ -90,11 +94,12 @@ async def _publish(counts: Counts, data: Path) -> None:
 def make_door(app: Application, pool: PackPool) -> DimseDoor:
     """The door over the stores of `app`."""
     settings = app.settings
-    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake))
+    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake), pool.settle)
     return DimseDoor(
         Keeper(pool, deliveries, storing_limits(settings), app.clock),
         deliveries,
-        _Directory(app),
+        _Directory(app, pool.settle),
+        Slots(settings.data / SLOTS_FILE),
         policy=policy_of(settings),
         rules=Rules(
             ae_title=settings.dimse_ae_title,
@@ -112,6 +117,7 @@ class _Directory:
     """Projects and peers, from the ledger."""
 
     app: Application
+    settle_index: Callable[[], None]
 
     def projects(self) -> Sequence[Project]:
         return self.app.access.list_projects(SYSTEM)
@@ -120,7 +126,12 @@ class _Directory:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
     def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport:
-        held = self.app.commitments.held(SYSTEM, sender.project, [uid for _, uid in request.references])
+        uids = [uid for _, uid in request.references]
+        self.settle_index()
+        held = self.app.commitments.held(SYSTEM, sender.project, uids)
+        if len(held) < len(set(uids)) and self.app.settings.dimse_processes > 1:
+            time.sleep(_OTHERS_BEHIND_SECONDS)  # another process may have acknowledged them, and index them only now
+            held = self.app.commitments.held(SYSTEM, sender.project, uids)
         names = sender.calling_ae_title, sender.called_ae_title, sender.address
         return self.app.commitments.owe(SYSTEM, sender.project, names, judge(request, held))
 
@@ -144,15 +155,11 @@ def storing_limits(settings: Settings) -> StoringLimits:
 
 
 def door_limits(settings: Settings) -> DoorLimits:
-    """This process' share: the kernel gives each of them about as many connections."""
-
-    def share(most: int) -> int:
-        return -(-most // settings.dimse_processes)
-
+    """Associations are counted over all processes; of connections the kernel gives each of them about as many."""
     return DoorLimits(
-        connections=share(settings.dimse_connections),
-        associations=share(settings.dimse_associations),
-        associations_per_peer=share(settings.dimse_associations_per_peer),
+        connections=-(-settings.dimse_connections // settings.dimse_processes),
+        associations=settings.dimse_associations,
+        associations_per_peer=settings.dimse_associations_per_peer,
     )
 
 

@@ -1,5 +1,6 @@
 """Every setting, with its default and its reason. Weakest to strongest: environment `HILUM_<NAME>`, a file `hilum.toml`, an option."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +24,14 @@ class Settings(BaseSettings):
     admin_token: str = Field("", description="Accepted as an administrator's bearer token (automation and tests).")
     delivered: Path | None = Field(None, description="Folder below which destinations write; default: `delivered` in the data directory.")
 
+    keys_dir: Path | None = Field(None, description="Folder of the projects' keys; default: `keys` in the data directory.")
+
     dimse: str = Field("127.0.0.1:11112", description="HOST:PORT of the DIMSE door; `off`: none.")
-    dimse_processes: int = Field(1, ge=1, description="Processes that share the DIMSE port, and its limits.")
+    dimse_processes: int = Field(
+        default_factory=lambda: min(4, max(1, (os.cpu_count() or 1) // 2)),
+        ge=1,
+        description="Processes that share the DIMSE port, and its limits; default: one for two cores, at most 4.",
+    )
     dimse_ae_title: str = Field("HILUM", min_length=1, max_length=16, description="Our own AE title; compared without case.")
     dimse_project: str = Field("admin", description="Whose images they are that are sent to our own AE title.")
     dimse_allow: Literal["", "any", "peers"] = Field(
@@ -36,8 +43,8 @@ class Settings(BaseSettings):
     dimse_pdu_bytes: int = Field(1 << 18, ge=4096, le=1 << 24, description="The longest P-DATA-TF PDU that is asked for.")
     dimse_contexts: int = Field(128, ge=1, le=128, description="The most presentation contexts of an association.")
     dimse_connections: int = Field(1024, ge=1, description="The most connections, silent ones included.")
-    dimse_associations: int = Field(256, ge=1, description="The most associations.")
-    dimse_associations_per_peer: int = Field(128, ge=1, description="The most associations of one address.")
+    dimse_associations: int = Field(256, ge=1, le=65_536, description="The most associations, of all DIMSE processes together.")
+    dimse_associations_per_peer: int = Field(128, ge=1, le=65_536, description="The most associations of one address, likewise.")
     dimse_artim_seconds: float = Field(30, gt=0, description="How long a connection may be silent before it asks for an association.")
     dimse_progress_seconds: float = Field(30, gt=0, description="How long 32 KiB of a message may take.")
     dimse_idle_seconds: float = Field(600, gt=0, description="How long an association may be idle.")
@@ -47,6 +54,10 @@ class Settings(BaseSettings):
     dimse_tls_certificate: Path | None = Field(None, description="PEM file of our certificate: the DIMSE door then speaks TLS only.")
     dimse_tls_key: Path | None = Field(None, description="PEM file of its private key.")
     dimse_tls_ca: Path | None = Field(None, description="PEM file of the authorities whose client certificates are asked for.")
+
+    several_templates: Literal["hold", "all"] = Field(
+        "hold", description="A study that several templates match is held for a person, or all of them run."
+    )
 
     lease_seconds: float = Field(60, gt=0, description="A worker that is silent for so long loses its item.")
     attempts: int = Field(5, ge=1, description="How often a stage that raises is tried.")
@@ -65,6 +76,8 @@ class Settings(BaseSettings):
     archive_nesting: int = Field(4, ge=0, description="How deep archives may lie within archives.")
     file_name_bytes: int = Field(1024, gt=0, description="The longest file name in an upload.")
 
+    accepted_findings: tuple[str, ...] = Field((), description="Findings accepted everywhere: `check`, or `check: part of the sentence`.")
+    decoding_seconds: float = Field(120, ge=0, description="The longest that compressed pixels of one study are decoded for a check.")
     processing_seconds: float = Field(1800, gt=0, description="The longest a processor may run.")
     processing_memory_bytes: int = Field(8 << 30, gt=0, description="The most memory a processor may take.")
     processing_output_bytes: int = Field(8 << 30, gt=0, description="The most a processor may write.")
@@ -84,6 +97,10 @@ class Settings(BaseSettings):
     @property
     def delivered_folder(self) -> Path:
         return (self.delivered or self.data / "delivered").absolute()
+
+    @property
+    def keys_folder(self) -> Path:
+        return (self.keys_dir or self.data / "keys").absolute()
 
     @property
     def credentials(self) -> Path:

@@ -5,6 +5,7 @@ import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -65,6 +66,34 @@ class Stop:
             self._cancels.remove(cancel)
 
 
+class Hand:
+    """What stops a stage: its worker's stop, or that somebody else has taken the item that it has in hand."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._lost = Stop()
+
+    def take(self) -> None:
+        """Another item is in hand."""
+        self._lost = Stop()
+
+    def lose(self) -> None:
+        """The item was taken; from another thread."""
+        self._lost.ask()
+
+    def check(self) -> None:
+        """Raise StopError when the worker is to stop, LeaseLostError when the item was taken."""
+        self._stop.check()
+        if self._lost.is_asked():
+            raise LeaseLostError("The item was moved by somebody else while its stage ran.", "Its newer state stands.")
+
+    @contextmanager
+    def until_stopped(self, cancel: Callable[[], None]) -> Iterator[None]:
+        """Call `cancel` when either happens within the context."""
+        with self._stop.until_stopped(cancel), self._lost.until_stopped(cancel):
+            yield
+
+
 class Worker:
     """Runs stages one at a time.
 
@@ -89,8 +118,9 @@ class Worker:
     ) -> None:
         self._name = name
         self._ledger = ledger
-        self._tools = tools
         self._stop = stop
+        self._hand = Hand(stop)
+        self._tools = replace(tools, check_stop=self._hand.check, until_stopped=self._hand.until_stopped)
         self._lease = lease
         self._attempts = attempts
         self._wait = wait
@@ -112,6 +142,7 @@ class Worker:
             self._ledger.fail(self._tools.scope, item, f"{item.stage} ended its worker each time.", "")
             return True
         try:
+            self._hand.take()
             with self._kept_alive(item):
                 outcome = self._stages[item.stage](item, self._tools)
             self._ledger.finish(self._tools.scope, item, outcome)
@@ -141,13 +172,14 @@ class Worker:
 
     @contextmanager
     def _kept_alive(self, item: Item) -> Iterator[None]:
-        """Renew the lease from a thread while the stage runs."""
+        """Renew the lease from a thread while the stage runs; the stage is stopped where somebody else has taken the item."""
         done = threading.Event()
 
         def renew() -> None:
             while not done.wait(self._lease.total_seconds() / 3):
                 try:
                     if not self._ledger.renew(self._tools.scope, item, self._lease):
+                        self._hand.lose()
                         return
                 except Exception:  # noqa: BLE001 - the ledger may be away for a moment; the next round may reach it in time
                     _LOG.warning("the lease of %s %s could not be renewed", item.kind, item.id, exc_info=True)

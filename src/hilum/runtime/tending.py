@@ -14,10 +14,10 @@ SECONDS = 0.5
 
 
 @contextmanager
-def tended_pool(app: Application, kind: str) -> Iterator[PackPool]:
+def tended_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> Iterator[PackPool]:
     """A pool of packs of one kind, tended by a thread of its own."""
     ended = threading.Event()
-    with open_pool(app, kind) as pool:
+    with open_pool(app, kind, indexes_behind=indexes_behind) as pool:
         thread = threading.Thread(target=_tend, args=(app, pool, ended), name=f"tending {kind} packs", daemon=True)
         thread.start()
         try:

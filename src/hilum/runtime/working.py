@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hilum.runtime.assembling import assemble, make_worker
 from hilum.runtime.housekeeping import Housekeeping
+from hilum.runtime.picturing import Picturing
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop
 from hilum.runtime.tending import tended_pool
@@ -24,13 +25,15 @@ def work(settings: Settings, *, wake: Callable[[], None], wait: Callable[[float]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.ask())
     app = assemble(settings, wake=wake)
-    housekeeping = Housekeeping(app)
+    housekeeping, picturing = Housekeeping(app), Picturing(app)
     try:
         with tended_pool(app, "deidentified") as deidentified, tended_pool(app, "results") as results:
             worker = make_worker(app, f"{socket.gethostname()}:{os.getpid()}", stop, wait, deidentified, results)
             housekeeping.start()
+            picturing.start()
             on_ready()
             worker.run()
     finally:
+        picturing.stop()
         housekeeping.stop()
         app.close()

@@ -4,24 +4,26 @@ What is DICOM is recognised by content, never by name. The bytes stay where they
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hilum.dicom.elements import Source
 from hilum.dicom.headers import Header
 from hilum.dicom.part10 import UnreadableError, recognise
-from hilum.dicom.scanner import Source, Wanted, scan, scan_all
+from hilum.dicom.sameness import is_same_data_set
+from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StoredBytes, StudiesTouched
 from hilum.model.ports import Tools, Vault
+from hilum.model.reading import source_of
 from hilum.model.records import QUARANTINE, Intake, MemberState, ReceivedMember, ScannedInstance, SetAside
 
 _LOG = logging.getLogger(__name__)
 BATCH = 500  # members a transaction
-COMPARED = 1 << 20  # bytes of two data sets that are compared at once
 NOT_DICOM = "It is not DICOM: its content shows no DICOM file."
 EMPTY = "The file has 0 bytes."
 NO_PIXELS = "The file ends before its Pixel Data: it describes an image of {rows} x {columns} pixels and holds none."
@@ -53,7 +55,7 @@ def _open_until(intake: Intake, tools: Tools) -> datetime | None:
 
 def _import(item: Item, intake: Intake, tools: Tools) -> None:
     keywords, generation = tools.templates.kept(tools.scope)
-    reader = _Reader(tools.vault, tuple(sorted(keywords)))
+    reader = _Reader(tools.vault, tuple(sorted(keywords)), tools.private_vrs())
     quarantine = str(intake.metadata.get(QUARANTINE, "")) if intake.sender else ""
     while batch := tools.intakes.next_received(tools.scope, item.id, BATCH):
         tools.check_stop()
@@ -92,16 +94,16 @@ class _DataSet:
     """What follows the File Meta group; `read_at` counts from there."""
 
     transfer_syntax: str
-    length: int
-    read_at: Callable[[int, int], bytes]
+    source: Source
 
 
 class _Reader:
     """Reads the headers of members out of their packs."""
 
-    def __init__(self, vault: Vault, keywords: tuple[str, ...]) -> None:
+    def __init__(self, vault: Vault, keywords: tuple[str, ...], private_vrs: Mapping[str, str]) -> None:
         self._vault = vault
         self._keywords = keywords
+        self._private_vrs = private_vrs
         self._wanted = Wanted(*dict.fromkeys((*IDENTIFIERS, *IMAGE_ATTRIBUTES, *keywords)))
 
     def read(self, member: ReceivedMember) -> ScannedInstance | SetAside:
@@ -120,7 +122,7 @@ class _Reader:
     def read_header(self, one: ScannedInstance) -> Mapping[str, Any]:
         """The whole header without bulk values; empty where only that of what is needed can be read."""
         try:
-            return scan_all(self._source(one.member.stored)).as_json()
+            return scan_all(source_of(self._vault, one.member.stored)).as_json()
         except (HilumError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - as above: what is needed of it was read
@@ -130,22 +132,22 @@ class _Reader:
     def has_same_data_set(self, one: ScannedInstance, held: StoredBytes) -> bool:
         """Whether two members are one object. File Meta and preamble are the file's: each sender writes its own (PS3.10 7.1)."""
         this, other = self._data_set(one.member.stored), self._data_set(held)
-        if this is None or other is None or (this.transfer_syntax, this.length) != (other.transfer_syntax, other.length):
+        if this is None or other is None or this.transfer_syntax != other.transfer_syntax:
             return False
-        return all(this.read_at(at, COMPARED) == other.read_at(at, COMPARED) for at in range(0, this.length, COMPARED))
+        return is_same_data_set(this.source, other.source, this.transfer_syntax)
 
     def _data_set(self, stored: StoredBytes) -> _DataSet | None:
-        source = self._source(stored)
+        source = source_of(self._vault, stored)
         found = recognise(source.read_at(0, min(stored.size, 1 << 16)))
         if found is None:
             return None
         start = found.data_set_offset
-        return _DataSet(found.transfer_syntax_uid, stored.size - start, lambda at, size: source.read_at(start + at, size))
+        return _DataSet(found.transfer_syntax_uid, Source(lambda at, size: source.read_at(start + at, size), stored.size - start))
 
     def _read(self, member: ReceivedMember) -> ScannedInstance | _Trouble:
         if member.stored.size == 0:
             return _Trouble(EMPTY)
-        source = self._source(member.stored)
+        source = source_of(self._vault, member.stored)
         recognition = recognise(source.read_at(0, min(member.stored.size, 1 << 16)))
         if recognition is None:
             return _Trouble(NOT_DICOM)
@@ -166,19 +168,8 @@ class _Reader:
             sop_instance_uid=uids["SOPInstanceUID"],
             sop_class_uid=uids["SOPClassUID"],
             transfer_syntax_uid=recognition.transfer_syntax_uid,
-            attributes=attributes_of(header, self._keywords),
+            attributes=attributes_of(header, self._keywords, self._private_vrs),
         )
-
-    def _source(self, stored: StoredBytes) -> Source:
-        first = self._vault.read_at(stored.pack_id, stored.offset, min(stored.size, 1 << 16))
-
-        def read_at(offset: int, size: int) -> bytes:
-            if offset + size <= len(first):
-                return first[offset : offset + size]
-            within = max(0, min(size, stored.size - offset))
-            return self._vault.read_at(stored.pack_id, stored.offset + offset, within) if within else b""
-
-        return Source(read_at, stored.size)
 
 
 def _missing_pixels(header: Header) -> str:
@@ -189,11 +180,27 @@ def _missing_pixels(header: Header) -> str:
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
 
 
-def attributes_of(header: Header, keywords: tuple[str, ...]) -> dict[str, Any]:
-    """Keyword -> value, or list of values where there are several; what is missing or empty is not there."""
+def attributes_of(header: Header, paths: tuple[str, ...], private_vrs: Mapping[str, str]) -> dict[str, Any]:
+    """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
+
+    What is missing is not there. What is there without a value is ""; a sequence with items, and what has no values that can be read, is
+    True.
+
+    Args:
+        private_vrs: path -> VR, for what comes without one (Implicit VR Little Endian, UN) and is in no dictionary.
+    """
     found: dict[str, Any] = {}
-    for keyword in keywords:
-        values = header.values(keyword)
+    for path in paths:
+        values = header.values(path) if "." not in path else _of_all_items(header, path)
+        if values == () and path in private_vrs:
+            values = header.values_as(path, private_vrs[path])
         if values:
-            found[keyword] = values[0] if len(values) == 1 else list(values)
+            found[path] = values[0] if len(values) == 1 else list(values)
+        elif values is not None:
+            found[path] = header.has_content(path) or ""
     return found
+
+
+def _of_all_items(header: Header, path: str) -> tuple[Any, ...] | None:
+    there = [values for values in header.each(path) if values is not None]
+    return tuple(value for values in there for value in values) if there else None

@@ -5,14 +5,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hilum.model.errors import InvalidError
+from hilum.model.letting_go import report_findings
 from hilum.model.lifecycle import Item
 from hilum.model.members import MemberNote
 from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, Outcome, StoredBytes, TicketTaken
-from hilum.model.ports import Tools
+from hilum.model.ports import Batch, Tools
 from hilum.model.records import Workitem
 from hilum.model.templates import ProcessingStep, Template
 from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, ProducedFile, Ticket, Unusable
@@ -20,6 +22,21 @@ from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, Produced
 CHUNK = 1 << 20
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._+-]{0,254}")
 MANIFEST = "manifest.json"  # what a destination calls its list of the results
+
+
+@dataclass(slots=True)
+class _Made:
+    """What the finished steps made.
+
+    Args:
+        files: the results.
+        steps: the provenance of each step.
+        stored: by name, where those results lie that are in the vault already.
+    """
+
+    files: list[ProducedFile] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    stored: dict[str, StoredBytes] = field(default_factory=dict)
 
 
 def run(item: Item, tools: Tools) -> Outcome:
@@ -30,26 +47,57 @@ def run(item: Item, tools: Tools) -> Outcome:
         return Hold(f"No series of the study fits {template.name}: there is nothing to process. Cancel it, or choose series by hand.")
     with _scratch(tools.scratch) as scratch:
         inputs = _lay_out(workitem, scratch / "inputs", tools)
-        produced: list[ProducedFile] = []
-        steps: list[dict[str, Any]] = []
-        for number, step in enumerate(template.processing, start=1):
+        made = _take_up(workitem, scratch / "finished", tools)
+        for number, step in list(enumerate(template.processing, start=1))[len(made.steps) :]:
             tools.check_stop()
-            order = _order(workitem, template, step, inputs, produced, scratch / f"step-{number}", tools)
+            order = _order(workitem, template, step, inputs, made.files, scratch / f"step-{number}", tools)
             ticket = _ticket(workitem, number, step, order, tools)
             answer = _collect(ticket, tools)
             match answer:
                 case Artifacts(files=files, provenance=provenance):
-                    _check_names(produced, files)
-                    produced += files
-                    steps.append(dict(provenance))
+                    _check_names(made.files, files)
+                    made.files += files
+                    made.steps.append(dict(provenance))
                 case NotYet(until=until, why=why):
-                    return Defer(until, why, (TicketTaken(workitem.id, {"step": number, "reference": dict(ticket.reference)}),))
+                    under_way = {"step": number, "reference": dict(ticket.reference)}
+                    return Defer(until, why, (TicketTaken(workitem.id, under_way | _put_by(made, workitem, tools)),))
                 case Unusable(why=why):
                     return Hold(why, (TicketTaken(workitem.id, {}),))  # who lets it go on wants it begun anew
-        artifacts = _keep(produced, workitem, tools)
+        artifacts = _keep(made, workitem, tools)
     names = ", ".join(artifact.name for artifact in artifacts)
-    made = ArtifactsMade(item.id, tuple(artifacts), {"processing": steps, "template": template.name, "notice": template.notice})
-    return Done(f"Made {len(artifacts)} results: {names}.", (made,))
+    change = ArtifactsMade(item.id, tuple(artifacts), {"processing": made.steps, "template": template.name, "notice": template.notice})
+    return Done(f"Made {len(artifacts)} results: {names}.", (change,))
+
+
+def _put_by(made: _Made, workitem: Workitem, tools: Tools) -> dict[str, Any]:
+    """What the finished steps made goes into the vault, and what is said of it into the ticket: no step is repeated for a later one."""
+    if not made.steps:
+        return {}
+    files = [{"name": one.name, "media_type": one.media_type, "sha256": one.stored.sha256.hex()} for one in _keep(made, workitem, tools)]
+    return {"finished": {"steps": made.steps, "files": files}}
+
+
+def _take_up(workitem: Workitem, folder: Path, tools: Tools) -> _Made:
+    """What the steps before the one that is under way made; nothing where there are none, or some of it is gone: they run again."""
+    finished = workitem.ticket.get("finished", {"steps": [], "files": []})
+    digests = [bytes.fromhex(file["sha256"]) for file in finished["files"]]
+    stored = tools.catalogue.made(tools.scope, workitem.id, digests)
+    made = _Made()
+    if not stored.keys() >= set(digests):
+        return made
+    folder.mkdir()
+    for file, digest in zip(finished["files"], digests, strict=True):
+        _write_out(stored[digest], folder / file["name"], tools)
+        made.files.append(ProducedFile(folder / file["name"], file["name"], file["media_type"]))
+        made.stored[file["name"]] = stored[digest]
+    made.steps += finished["steps"]
+    return made
+
+
+def _write_out(stored: StoredBytes, path: Path, tools: Tools) -> None:
+    with path.open("wb") as file:
+        for chunk in tools.vault.stream(stored):
+            file.write(chunk)
 
 
 def _check_names(before: Sequence[ProducedFile], files: Sequence[ProducedFile]) -> None:
@@ -95,9 +143,7 @@ def _lay_out(workitem: Workitem, folder: Path, tools: Tools) -> tuple[Processing
     for path in folders.values():
         path.mkdir(parents=True)
     for number, (series_id, _, stored) in enumerate(tools.catalogue.deidentified(tools.scope, workitem.id), start=1):
-        with (folders[series_id] / f"{number:06}.dcm").open("wb") as file:
-            for chunk in tools.vault.stream(stored):
-                file.write(chunk)
+        _write_out(stored, folders[series_id] / f"{number:06}.dcm", tools)
     known = {one.id: one for one in tools.catalogue.list_series(tools.scope, workitem.study_id)}
     return tuple(
         ProcessingInput(
@@ -138,21 +184,25 @@ def _order(
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
         limits=tools.limits,
-        findings=tuple(finding.sentence for finding in findings if finding.template in ("", template.name)),
+        findings=report_findings(findings, template, tools.history.history(tools.scope, [workitem.id])),
     )
 
 
-def _keep(produced: Sequence[ProducedFile], workitem: Workitem, tools: Tools) -> list[NewArtifact]:
-    """The results into the vault, all or none."""
-    kept: list[NewArtifact] = []
+def _keep(made: _Made, workitem: Workitem, tools: Tools) -> list[NewArtifact]:
+    """The results into the vault, those that are new all or none."""
     with tools.results_pool.batch() as batch:
-        for file in produced:
-            note = MemberNote(project=workitem.project, door="processing", received_at=tools.clock(), intake_id=workitem.id, name=file.name)
-            writer = batch.add(note)
-            with file.path.open("rb") as source:
-                while chunk := source.read(CHUNK):
-                    writer.write(chunk)
-            stored = writer.commit()
-            kept.append(NewArtifact(file.name, file.media_type, StoredBytes(stored.pack_id, stored.offset, stored.size, stored.sha256)))
+        for file in made.files:
+            if file.name not in made.stored:
+                made.stored[file.name] = _store(batch, file, workitem, tools)
         batch.commit()
-    return kept
+    return [NewArtifact(file.name, file.media_type, made.stored[file.name]) for file in made.files]
+
+
+def _store(batch: Batch, file: ProducedFile, workitem: Workitem, tools: Tools) -> StoredBytes:
+    note = MemberNote(project=workitem.project, door="processing", received_at=tools.clock(), intake_id=workitem.id, name=file.name)
+    writer = batch.add(note)
+    with file.path.open("rb") as source:
+        while chunk := source.read(CHUNK):
+            writer.write(chunk)
+    stored = writer.commit()
+    return StoredBytes(stored.pack_id, stored.offset, stored.size, stored.sha256)

@@ -25,6 +25,7 @@ from hilum.model.outcomes import (
 from hilum.model.records import MemberState
 from hilum.stores.arriving import has_workitems, supersede_workitems
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
+from hilum.stores.pictures import want_pictures
 from hilum.stores.schema import (
     artifacts,
     derivatives,
@@ -151,6 +152,7 @@ def _record_findings(context: Context, change: FindingsRecorded) -> None:
     ]
     if rows:
         connection.execute(insert(findings), rows)
+    want_pictures(connection, change.study_id)
 
 
 def _record_matches(context: Context, change: Matched) -> None:
@@ -233,9 +235,9 @@ def _record_deidentified(context: Context, change: Deidentified) -> None:
     ]
     if rows:
         connection.execute(insert(derivatives), rows)
-    connection.execute(
-        update(workitems).where(workitems.c.id == change.workitem_id).values(provenance={"deidentification": dict(change.record)})
-    )
+    # What is under way elsewhere, and what earlier steps made, has other inputs: it is begun anew.
+    begun_anew = {"ticket": {}, "provenance": {"deidentification": dict(change.record)}}
+    connection.execute(update(workitems).where(workitems.c.id == change.workitem_id).values(begun_anew))
 
 
 def _record_ticket(context: Context, change: TicketTaken) -> None:

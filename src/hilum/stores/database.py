@@ -7,6 +7,8 @@ can lose data.
 """
 
 import fcntl
+import hashlib
+import json
 import os
 import re
 import sqlite3
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -73,6 +76,11 @@ class Database:
         # What SQLite does anyway: all queries of a transaction see one moment, and it cannot write.
         self._reading: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines, with packs of their own, may use it too."""
+        return not self.is_sqlite
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view; nothing is written."""
@@ -98,11 +106,26 @@ class Database:
                     connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
                 yield connection
             return
-        with self.engine.connect().execution_options(hilum_immediate=True) as connection, self._lock.held():
+        # Whoever waits for the lock holds no connection: readers need them.
+        with self._lock.held(), self.engine.connect().execution_options(hilum_immediate=True) as connection:
             # SQLite pragma synchronous: FULL syncs the WAL at commit (and all commits before it), NORMAL leaves that to the next one.
             _execute_raw(connection, f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Only one process of all machines does `what` at a time. With SQLite, the lock of the data directory sees to that."""
+        if self.is_sqlite:
+            yield
+            return
+        key = int.from_bytes(hashlib.sha256(f"hilum {what}".encode()).digest()[:8], "big", signed=True)
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
     def trouble(self) -> str:
         """Why the database does not answer, in a word; empty when it does."""
@@ -154,9 +177,17 @@ def _is_full(error: BaseException | None) -> bool:
 
 def _create_engine(url: str, **options: Any) -> Engine:
     """An engine whose errors quote no values: they reach logs, and values name patients."""
-    engine = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True, **options)
+    engine = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True, json_deserializer=read_json, **options)
     event.listen(engine, "handle_error", _quote_no_values)
     return engine
+
+
+def read_json(text: str | bytes) -> Any:
+    """A JSON document, read in two fifths of the time that the standard library takes: a dry-run reads a hundred thousand."""
+    try:
+        return from_json(text, cache_strings="keys")
+    except ValueError:
+        return json.loads(text)  # a lone surrogate, which only the standard library lets pass
 
 
 def _quote_no_values(context: ExceptionContext) -> None:

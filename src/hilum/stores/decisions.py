@@ -1,32 +1,19 @@
 """What a person decides: verdicts on workitems, letting held ones through, choosing a template by hand."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
-
-from hilum.model.errors import ConflictError, InvalidError, NotFoundError
+from hilum.model.assigning import Assigned, Choice
+from hilum.model.errors import ConflictError
 from hilum.model.identity import Right, Scope
-from hilum.model.lifecycle import ENDED, Item, Kind, Stage, Status
-from hilum.model.outcomes import NewWorkitem, SeriesInput
-from hilum.stores.catalogue import STUDY_ROWS, WORKITEM_ROWS
-from hilum.stores.changes import Context, make_workitem, release_study
+from hilum.model.lifecycle import Item, Kind, Stage, Status
+from hilum.stores.assigning import assign_series
+from hilum.stores.changes import Context, release_study
 from hilum.stores.database import Database
 from hilum.stores.moving import ITEM_ROWS, find_item, item_of, lock_item, move_item
-from hilum.stores.schema import items, reviews, series, studies, templates, workitems
-from hilum.stores.scoping import in_scope, require
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A reviewer's answer: accept, reject (with a reason), or rerun (with another template, or the same)."""
-
-    verdict: str
-    reason: str = ""
-    template: str = ""
-    ratings: Mapping[str, Any] | None = None
+from hilum.stores.schema import items, workitems
+from hilum.stores.scoping import require
+from hilum.stores.verdicts import Verdict, give_verdict
 
 
 class Decisions:
@@ -79,66 +66,17 @@ class Decisions:
 
     def review(self, scope: Scope, workitem_id: str, verdict: Verdict) -> Item:
         """Accept, reject or run again. ConflictError unless the workitem waits for a reviewer."""
-        if verdict.verdict == "reject" and not verdict.reason:
-            raise InvalidError("A rejection needs a reason.", "Say what is wrong with the result.")
         with self.database.writing() as connection:
-            context = Context(connection, self._clock(), scope)
-            item = lock_item(connection, scope, workitem_id)
-            require(scope, Right.REVIEW, item.project)
-            if (item.kind, item.stage, item.status) != (Kind.WORKITEM, Stage.REVIEWING, Status.HELD):
-                raise ConflictError(
-                    f"The {item.kind} stands at {item.stage} / {item.status}, not before a reviewer.", "Look at `hilum held`."
-                )
-            connection.execute(
-                insert(reviews).values(
-                    workitem_id=workitem_id,
-                    verdict=verdict.verdict,
-                    reason=verdict.reason,
-                    ratings=dict(verdict.ratings or {}),
-                    who=scope.who,
-                    at=context.now,
-                )
-            )
-            moved = self._follow(context, item, verdict)
+            moved = give_verdict(Context(connection, self._clock(), scope), workitem_id, verdict)
         self._wake()
         return moved
 
-    def _follow(self, context: Context, item: Item, verdict: Verdict) -> Item:
-        said = f": {verdict.reason}" if verdict.reason else "."
-        who = context.scope.who
-        match verdict.verdict:
-            case "accept":
-                return move_item(context.connection, item, "accept", who, f"Accepted by {who}{said}", context.now)
-            case "reject":
-                return move_item(context.connection, item, "reject", who, f"Rejected by {who}{said}", context.now)
-            case "rerun":
-                moved = move_item(context.connection, item, "cancel", who, f"{who} asked to run it again{said}", context.now)
-                _run_again(context, item.id, verdict.template)
-                return moved
-        raise InvalidError(f"There is no verdict {verdict.verdict!r}.", "Say accept, reject or rerun.")
-
-    def assign(self, scope: Scope, series_ids: Sequence[str], template: str) -> dict[str, str]:
-        """Send series to a template by hand: one workitem a study, or a series, as the template's unit says.
-
-        Returns:
-            series id -> workitem id. ConflictError when a series is being processed already: nothing is sent then.
-        """
+    def assign(self, scope: Scope, choice: Choice) -> list[Assigned]:
+        """Send series to a template by hand; one answer a series. ConflictError when none of them can be sent."""
         with self.database.writing() as connection:
-            context = Context(connection, self._clock(), scope)
-            row = _newest(connection, template)
-            by_study = _series_by_study(context, series_ids)
-            sent: dict[str, str] = {}
-            for study_id, group in by_study.items():
-                groups = [group] if row.definition["unit"] == "study" else [[one] for one in group]
-                for some in groups:
-                    inputs = tuple(SeriesInput(one, "") for one in some)
-                    new = NewWorkitem(template, row.version, inputs, priority=row.definition["priority"])
-                    revision = connection.execute(select(studies.c.revision).where(studies.c.id == study_id)).scalar_one()
-                    workitem_id = make_workitem(context, study_id, revision, new)
-                    release_study(context, workitem_id, f"{scope.who} chose {template}.")
-                    sent |= dict.fromkeys(some, workitem_id)
+            answers = assign_series(Context(connection, self._clock(), scope), choice)
         self._wake()
-        return sent
+        return answers
 
 
 def _refuse_verdict_by_retry(item: Item) -> None:
@@ -156,49 +94,3 @@ def _blocking_workitems(context: Context, item: Item) -> list[Item]:
         workitems.c.study_id == item.id, items.c.stage == Stage.DEIDENTIFYING, items.c.status == Status.HELD
     )
     return [item_of(row) for row in context.connection.execute(held)]
-
-
-def _run_again(context: Context, workitem_id: str, template: str) -> None:
-    connection = context.connection
-    row = connection.execute(WORKITEM_ROWS.where(workitems.c.id == workitem_id)).one()
-    name = template or row.template
-    newest = _newest(connection, name)
-    inputs = tuple(SeriesInput(given["series_id"], given["role"]) for given in row.inputs)
-    new = NewWorkitem(name, newest.version, inputs, priority=newest.definition["priority"])
-    make_workitem(context, row.study_id, row.revision, new, supersedes=workitem_id)
-
-
-def _newest(connection: Connection, template: str) -> Row[Any]:
-    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
-    if row is None:
-        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
-    return row
-
-
-def _series_by_study(context: Context, series_ids: Sequence[str]) -> dict[str, list[str]]:
-    """The series in the order given, by study; checked that they exist, may be operated, and are not being processed."""
-    connection, scope = context.connection, context.scope
-    by_study: dict[str, list[str]] = {}
-    for series_id in dict.fromkeys(series_ids):
-        study_id = connection.scalar(select(series.c.study_id).where(series.c.id == series_id, in_scope(scope, series.c.project_id)))
-        if study_id is not None and study_id not in by_study:
-            lock_item(connection, scope, study_id)
-        study = None if study_id is None else connection.execute(STUDY_ROWS.where(studies.c.id == study_id)).first()
-        if study is None:
-            raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series.")
-        require(scope, Right.OPERATE, study.item_project)
-        _refuse_busy(context, study, series_id)
-        by_study.setdefault(study.id, []).append(series_id)
-    return by_study
-
-
-def _refuse_busy(context: Context, study: Any, series_id: str) -> None:
-    if study.item_stage != Stage.MATCHING or study.item_status not in (Status.HELD, Status.FINISHED):
-        raise ConflictError(
-            f"The study of series {series_id} stands at {study.item_stage} / {study.item_status}.",
-            "A template can be chosen when the study is held at matching or through with it.",
-        )
-    rows = context.connection.execute(WORKITEM_ROWS.where(workitems.c.study_id == study.id))
-    busy = [row.id for row in rows if row.item_status not in ENDED and series_id in {given["series_id"] for given in row.inputs}]
-    if busy:
-        raise ConflictError(f"Series {series_id} is being processed by workitem {busy[0]}.", "Cancel that one first, or wait for it.")

@@ -10,7 +10,6 @@ The order, so that a kill at any moment leaves the study whole or gone:
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,19 +23,19 @@ from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
+from hilum.stores.forgetting import forget_study
 from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
+from hilum.stores.replies import forget_mentions
 from hilum.stores.schema import (
     artifacts,
     derivatives,
-    files,
     instances,
     intake_studies,
     intakes,
     items,
     members,
-    moves,
     packs,
-    patients,
+    pictures,
     projects,
     series,
     studies,
@@ -79,16 +78,23 @@ class Eraser:
     Args:
         folder: of the packs.
         free_bytes: tells the room in it.
+        withdraw: takes back all that was delivered of a workitem (its id, template, version); raises HilumError where it cannot for now.
     """
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], folder: Path, free_bytes: Callable[[Path], int] = count_free_bytes
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        folder: Path,
+        free_bytes: Callable[[Path], int] = count_free_bytes,
+        withdraw: Callable[[str, str, int], None] = lambda _workitem_id, _template, _version: None,
     ) -> None:
         self.database = database
         self._clock = clock
         self._folder = folder
         # Less than a sender must leave: what is erased makes room.
         self._disk = Disk(folder, ROOM_LEFT, free_bytes=free_bytes)
+        self._withdraw = withdraw
         self._failures: dict[str, _Failure] = {}
 
     def delete_study(self, scope: Scope, study_id: str, reason: str) -> Tombstone:
@@ -124,23 +130,6 @@ class Eraser:
             require(scope, Right.ADMINISTER, row.name)
             connection.execute(update(members).where(members.c.key == key).values(state=MemberState.DELETED, study_id=None, reason=None))
             connection.execute(update(packs).where(packs.c.id == row.pack_id, packs.c.state == "open").values(seal_wanted=True))
-
-    def retire_due(self) -> int:
-        """Retention: bury studies older than their project keeps them. Returns how many."""
-        query = select(studies.c.id, studies.c.last_received_at, projects.c.retention_days).join(
-            projects, projects.c.id == studies.c.project_id
-        )
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                query.where(projects.c.retention_days.is_not(None), studies.c.id.not_in(select(tombstones.c.study_id)))
-            ).all()
-        due = [row for row in rows if row.last_received_at + timedelta(days=row.retention_days) <= self._clock()]
-        retired = 0
-        for row in due:
-            with suppress(ConflictError):  # an upload of it is being imported: the next round
-                self.delete_study(SYSTEM, row.id, f"Kept for {row.retention_days} days, as its project says.")
-                retired += 1
-        return retired
 
     def erase_all(self) -> int:
         """Erase what is buried, pack by pack; to be run by one process at a time. What lies in a pack that is still open waits.
@@ -200,7 +189,9 @@ class Eraser:
             doomed = {
                 pack_id for which in (_is_buried(), _is_deleted()) for pack_id in connection.scalars(select(members.c.pack_id).where(which))
             }
-            return sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+            sealed = sorted(connection.scalars(select(packs.c.id).where(packs.c.id.in_(doomed), packs.c.state == "sealed")))
+        # What lies on another machine is written again there.
+        return [pack_id for pack_id in sealed if not self.database.is_shared or pack_path(self._folder, pack_id).exists()]
 
     def _rests(self, pack_id: str) -> bool:
         failure = self._failures.get(pack_id)
@@ -234,15 +225,32 @@ class Eraser:
             _switch(connection, pack_id, rewritten)
         remove(self._folder, pack_id)
 
+    def _is_withdrawn(self, study_id: str) -> bool:
+        """Take back what was delivered; where that fails the tombstone stays open, and the next round tries again.
+
+        By workitem and not by receipt: a worker that was killed, or overtaken by the deletion, delivered without one.
+        """
+        with self.database.reading() as connection:
+            made = connection.execute(
+                select(workitems.c.id, workitems.c.template, workitems.c.template_version).where(workitems.c.study_id == study_id)
+            ).all()
+        try:
+            for row in made:
+                self._withdraw(row.id, row.template, row.template_version)
+        except HilumError as error:
+            _LOG.error("what was delivered of study %s stays for now: %s", study_id, error)
+            return False
+        return True
+
     def _stamp_erased(self) -> int:
         with self.database.reading() as connection:
             open_ones = list(connection.scalars(select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))))
             left = set(connection.scalars(select(members.c.study_id).where(members.c.study_id.in_(open_ones)).distinct()))
-        erased = [study_id for study_id in open_ones if study_id not in left]
+        erased = [study_id for study_id in open_ones if study_id not in left and self._is_withdrawn(study_id)]
         for study_id in erased:
             with self.database.writing() as connection:
                 lock_project(connection, _project_of(connection, study_id))
-                _forget(connection, study_id)
+                forget_study(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         return len(erased)
 
@@ -263,6 +271,7 @@ def _bury(connection: Connection, study_id: str, reason: str, who: str, at: date
     )
     _stop_items(connection, study_id)
     _free_identifiers(connection, study_id)
+    forget_mentions(connection, study_id)
     affected = set(connection.scalars(_packs_of(study_id)))
     connection.execute(update(packs).where(packs.c.id.in_(affected), packs.c.state == "open").values(seal_wanted=True))
     return Tombstone(study_id, row.study_instance_uid, row.number_of_instances, reason, who, at, None)
@@ -330,6 +339,7 @@ def _free_identifiers(connection: Connection, study_id: str) -> None:
     """Its UIDs may arrive again at once: the buried rows give up theirs."""
     keys = select(series.c.key).where(series.c.study_id == study_id)
     connection.execute(delete(instances).where(instances.c.series_key.in_(keys)))
+    connection.execute(delete(pictures).where(pictures.c.series_key.in_(keys)))
     connection.execute(update(series).where(series.c.study_id == study_id).values(series_instance_uid=series.c.id))
     connection.execute(update(studies).where(studies.c.id == study_id).values(study_instance_uid=studies.c.id))
     connection.execute(
@@ -357,36 +367,3 @@ def _switch(connection: Connection, pack_id: str, rewritten: RewrittenPack) -> N
             )
         connection.execute(delete(table).where(table.c.pack_id == pack_id))
     connection.execute(delete(packs).where(packs.c.id == pack_id))
-
-
-def _forget(connection: Connection, study_id: str) -> None:
-    """The rows of an erased study: names, headers, findings, results, history."""
-    its = list(connection.scalars(select(workitems.c.id).where(workitems.c.study_id == study_id)))
-    patient_key = connection.scalar(select(studies.c.patient_key).where(studies.c.id == study_id))
-    intake_ids = list(connection.scalars(select(intake_studies.c.intake_id).where(intake_studies.c.study_id == study_id)))
-    for item_id in (*its, study_id):
-        connection.execute(delete(moves).where(moves.c.item_id == item_id))
-        connection.execute(delete(items).where(items.c.id == item_id))
-    connection.execute(delete(studies).where(studies.c.id == study_id))  # and, by its foreign keys, all that hangs on it
-    # What a worker that had one of its workitems made meanwhile goes with the next round.
-    connection.execute(update(members).where(members.c.study_id == study_id).values(state=MemberState.DELETED, study_id=None))
-    if connection.scalar(select(studies.c.id).where(studies.c.patient_key == patient_key).limit(1)) is None:
-        connection.execute(delete(patients).where(patients.c.key == patient_key))
-    _forget_file_names(connection, intake_ids)
-
-
-def _forget_file_names(connection: Connection, intake_ids: list[str]) -> None:
-    """A sender's file names may name a patient: those of files that nothing is left of go."""
-    for intake_id in intake_ids:
-        left = select(members.c.file_name).where(members.c.intake_id == intake_id)
-        touched = select(intake_studies.c.study_id).where(intake_studies.c.intake_id == intake_id)
-        if connection.scalar(touched.limit(1)) is None and connection.scalar(left.limit(1)) is None:
-            connection.execute(delete(files).where(files.c.intake_id == intake_id))
-        else:
-            connection.execute(
-                delete(files).where(files.c.intake_id == intake_id, files.c.name.not_in(left), files.c.sha256.not_in(_digests(intake_id)))
-            )
-
-
-def _digests(intake_id: str) -> Select[Any]:
-    return select(members.c.sha256).where(members.c.intake_id == intake_id)

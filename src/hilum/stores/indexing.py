@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hilum.model.identity import SYSTEM
-from hilum.model.lifecycle import Stage, Status
+from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.inserting import CHUNK, insert_or_ignore
@@ -18,7 +18,7 @@ from hilum.stores.schema import files, intakes, items, members
 _INSERT_MEMBERS = insert(members)
 _TOUCH_INTAKE = update(intakes).where(intakes.c.id == bindparam("wanted_id")).values(last_received_at=bindparam("now"))
 _ITEM_OF_INTAKE = (
-    ITEM_ROWS.add_columns(intakes.c.sender)
+    ITEM_ROWS.add_columns(intakes.c.sender, intakes.c.who, intakes.c.completed_at)
     .join(intakes, intakes.c.id == items.c.id)
     .where(items.c.id == bindparam("wanted_id"))
     .with_for_update(of=items)
@@ -32,6 +32,11 @@ def index_members(connection: Connection, received: Sequence[StoredMember], now:
     for intake_id in sorted({member.note.intake_id for member in received}):
         _import_late(connection, intake_id, now)
         connection.execute(_TOUCH_INTAKE, {"wanted_id": intake_id, "now": now})
+
+
+def waits_for_archive(item: Item) -> bool:
+    """Whether a complete intake has never moved: it is an archive's, and waits for its members."""
+    return item.status is Status.DEFERRED and item.version == 1
 
 
 def _name_files(connection: Connection, received: Sequence[StoredMember]) -> set[tuple[str, int]]:
@@ -59,6 +64,9 @@ def _import_late(connection: Connection, intake_id: str, now: datetime) -> None:
     """
     row = connection.execute(_ITEM_OF_INTAKE, {"wanted_id": intake_id}).one()
     item = item_of(row)
+    if row.completed_at is not None and waits_for_archive(item):
+        move_item(connection, item, "seal", row.who, "All of its archive is durable.", now)
+        return
     # A sender that goes on and on would take the item away from every worker: importing itself looks again at the end.
     if item.status not in (Status.DEFERRED, Status.READY) and not (row.sender and item.status is Status.CLAIMED):
         why = "A file became durable after its upload was taken up."

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
+from hilum.model.completeness import EXPECTED_COUNTS, expected_counts_of
 from hilum.model.errors import ConflictError
 from hilum.model.identity import Right, Scope
 from hilum.model.lifecycle import Item, Kind, Stage, Status
@@ -15,7 +16,7 @@ from hilum.model.members import StoredMember
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ReceivedMember
 from hilum.stores.database import Database
-from hilum.stores.indexing import index_members
+from hilum.stores.indexing import index_members, waits_for_archive
 from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.intake_rows import find_intake
 from hilum.stores.moving import create_item, lock_item, move_item
@@ -23,6 +24,7 @@ from hilum.stores.offering import SentFile, studies_holding, take_offer
 from hilum.stores.schema import files, intakes, items, members, moves, projects
 from hilum.stores.scoping import project_id_of, require
 
+UNKEPT_AFTER = timedelta(hours=1)  # far longer than the sync of any archive takes
 SENDER_WAIT = timedelta(seconds=10)
 """The longest that importing waits for more of a sender that never says it is through; a project's shorter quiet time goes before."""
 
@@ -81,10 +83,45 @@ class Intakes:
         """Take back a delivery that nothing came of: its archive could not be kept."""
         with self.database.writing() as connection:
             find_intake(connection, scope, intake_id)
-            for table, column in ((moves, moves.c.item_id), (items, items.c.id), (intakes, intakes.c.id)):
-                connection.execute(delete(table).where(column == intake_id))
+            _discard(connection, intake_id)
 
-    def create(self, connection: Connection, scope: Scope, new: NewIntake, intake_id: str) -> None:
+    def start_archive(self, scope: Scope, new: NewIntake, intake_id: str, archive: SentFile, skipped: int) -> None:
+        """Begin a delivery that is one archive, complete as soon as its members are indexed: in that transaction, so all or nothing.
+
+        Raises as `start`. `seal_archive` follows when the members are durable, or `discard` when they cannot be.
+        """
+        with self.database.writing() as connection:
+            self.create(connection, scope, new, intake_id, "Waiting for its archive to be durable.")
+            connection.execute(update(intakes).where(intakes.c.id == intake_id).values(completed_at=self._clock(), expected_files=1))
+            _record_archive(connection, intake_id, archive, skipped)
+
+    def seal_archive(self, scope: Scope, intake_id: str) -> None:
+        """An archive without any member has nothing to be indexed, and is complete all the same."""
+        with self.database.writing() as connection:
+            item = lock_item(connection, scope, intake_id)
+            if waits_for_archive(item):
+                self._seal(connection, scope, item)
+        self._wake()
+
+    def discard_unkept(self) -> int:
+        """Take back the archives whose process was killed before any of it was durable: their senders heard no yes. Returns how many."""
+        unkept = (
+            select(items.c.id)
+            .join(intakes, intakes.c.id == items.c.id)
+            .where(
+                items.c.status == Status.DEFERRED,
+                items.c.version == 1,
+                intakes.c.completed_at <= self._clock() - UNKEPT_AFTER,
+                ~exists().where(members.c.intake_id == intakes.c.id),
+            )
+        )
+        with self.database.writing() as connection:
+            found = list(connection.scalars(unkept.with_for_update(of=items)))
+            for intake_id in found:
+                _discard(connection, intake_id)
+        return len(found)
+
+    def create(self, connection: Connection, scope: Scope, new: NewIntake, intake_id: str, why: str = "") -> None:
         """As `start`, in a transaction of the caller's."""
         project_id = project_id_of(connection, scope, new.project)
         require(scope, Right.SEND, new.project)
@@ -104,7 +141,7 @@ class Intakes:
                 sender=new.sender or None,
             )
         )
-        until, why = now + self._abandon_after, "Waiting for the sender to complete the upload."
+        until, why = now + self._abandon_after, why or "Waiting for the sender to complete the upload."
         if new.sender:
             until, why = now + SENDER_WAIT, "Waiting for more of the same sender."
         create_item(
@@ -116,17 +153,25 @@ class Intakes:
         with self.database.reading() as connection:
             return find_intake(connection, scope, intake_id)
 
-    def complete(self, scope: Scope, intake_id: str, expected_files: int | None = None) -> Intake:
-        """The sender says that this is all. Idempotent. ConflictError with the missing count when the numbers differ."""
+    def complete(
+        self, scope: Scope, intake_id: str, expected_files: int | None = None, expected_counts: Mapping[str, int] | None = None
+    ) -> Intake:
+        """The sender says that this is all. Idempotent. ConflictError with the missing count when the numbers differ.
+
+        Args:
+            expected_counts: UID of a study or series -> how many instances it has; goes with what the upload's metadata announced.
+        """
         with self.database.writing() as connection:
             item = lock_item(connection, scope, intake_id)
             intake = find_intake(connection, scope, intake_id)
             require(scope, Right.SEND, intake.project)
             if intake.completed_at is None:
                 _check_count(connection, intake_id, expected_files)
-                connection.execute(
-                    update(intakes).where(intakes.c.id == intake_id).values(completed_at=self._clock(), expected_files=expected_files)
-                )
+                announced = {**expected_counts_of(intake.metadata), **(expected_counts or {})}
+                noted = {**intake.metadata, EXPECTED_COUNTS: announced} if announced else intake.metadata
+                now = self._clock()
+                changed = update(intakes).where(intakes.c.id == intake_id)
+                connection.execute(changed.values(completed_at=now, expected_files=expected_files, metadata=dict(noted)))
                 self._seal(connection, scope, item)
             completed = find_intake(connection, scope, intake_id)
         self._wake()
@@ -163,11 +208,7 @@ class Intakes:
         """An archive's own line in the file list; its members are indexed already."""
         with self.database.writing() as connection:
             find_intake(connection, scope, intake_id)
-            connection.execute(
-                insert_or_ignore(connection, files).values(
-                    intake_id=intake_id, name=archive.name, size=archive.size, sha256=archive.sha256, offered=False, skipped=skipped
-                )
-            )
+            _record_archive(connection, intake_id, archive, skipped)
 
     def find_file(self, scope: Scope, intake_id: str, name: str) -> SentFile | None:
         """The file that the sender put under `name`; None when there is none."""
@@ -241,6 +282,19 @@ class Intakes:
             "conflicts": by_state.get(MemberState.CONFLICT, 0),
             "skipped": by_state.get(MemberState.SKIPPED, 0),
         }
+
+
+def _record_archive(connection: Connection, intake_id: str, archive: SentFile, skipped: int) -> None:
+    connection.execute(
+        insert_or_ignore(connection, files).values(
+            intake_id=intake_id, name=archive.name, size=archive.size, sha256=archive.sha256, offered=False, skipped=skipped
+        )
+    )
+
+
+def _discard(connection: Connection, intake_id: str) -> None:
+    for table, column in ((moves, moves.c.item_id), (items, items.c.id), (files, files.c.intake_id), (intakes, intakes.c.id)):
+        connection.execute(delete(table).where(column == intake_id))
 
 
 def _check_open(intake: Intake) -> None:

@@ -13,6 +13,7 @@ from hilum.model.outcomes import VERB_OF, Defer, Outcome
 from hilum.model.records import Move
 from hilum.stores import changes
 from hilum.stores.database import Database
+from hilum.stores.following import COMMITTED, Cursor, cursor_now, told_after
 from hilum.stores.moving import ITEM_ROWS, find_item, item_of, lock_item, move_item
 from hilum.stores.schema import items, moves, projects
 from hilum.stores.scoping import in_scope
@@ -71,16 +72,25 @@ class Ledger:
         with self.database.reading() as connection:
             return [_move_of(row) for row in connection.execute(query)]
 
-    def list_moves(
-        self, scope: Scope, wanted: MoveFilter, *, before: int | None = None, after: int | None = None, limit: int = 100
-    ) -> list[Move]:
-        """Moves of all items: newest first, from the one before `before`; or, with `after`, oldest first from there."""
+    def list_moves(self, scope: Scope, wanted: MoveFilter, *, before: int | None = None, limit: int = 100) -> list[Move]:
+        """Moves of all items, newest first, from the one before `before`."""
         query = select(moves).where(in_scope(scope, moves.c.project_id), *_wanted_moves(wanted)).limit(limit)
         if before is not None:
             query = query.where(moves.c.id < before)
-        query = query.order_by(moves.c.id.desc()) if after is None else query.where(moves.c.id > after).order_by(moves.c.id)
         with self.database.reading() as connection:
-            return [_move_of(row) for row in connection.execute(query)]
+            return [_move_of(row) for row in connection.execute(query.order_by(moves.c.id.desc()))]
+
+    def listen(self) -> Cursor:
+        """Where somebody begins who wants the moves from now on."""
+        with self.database.reading() as connection:
+            return cursor_now(connection)
+
+    def follow(self, scope: Scope, wanted: MoveFilter, cursor: Cursor, limit: int = 100) -> list[tuple[Cursor, Move]]:
+        """Moves behind `cursor` in the order of their commits, each with the cursor behind it: every one once."""
+        query = select(moves).where(in_scope(scope, moves.c.project_id), *_wanted_moves(wanted)).order_by(*COMMITTED).limit(limit)
+        with self.database.reading() as connection:
+            rows = connection.execute(query.where(*told_after(connection, cursor)))
+            return [(Cursor(row.transaction_id, row.id), _move_of(row)) for row in rows]
 
     def next_due_at(self, scope: Scope) -> datetime | None:
         """When the next deferred item wakes or the next lease runs out."""

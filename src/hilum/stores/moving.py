@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from hilum.model.errors import LeaseLostError, NotFoundError
 from hilum.model.identity import Scope
 from hilum.model.lifecycle import Item, Kind, Stage, Status, check_move, place_after
+from hilum.stores.following import transaction_id
 from hilum.stores.schema import items, moves, projects, workitems
 from hilum.stores.scoping import in_scope
 
@@ -170,5 +171,6 @@ def _record(
             why=why,
             attempt=attempt,
             traceback=traceback,
+            transaction_id=transaction_id(connection),
         )
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, insert, literal_column, select, update
 
 from hilum.model.lifecycle import Status
 from hilum.model.members import StoredMember
@@ -14,6 +14,8 @@ from hilum.stores.database import Database
 from hilum.stores.schema import artifacts, derivatives, items, members, packs, workitems
 
 _CHUNK = 500
+_LOOK = 50_000  # members that one round of reclaiming looks at
+_ALL = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class PackIndex:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self.database = database
         self._clock = clock
+        self._looked_at = 0
 
     def open_pack(self, kind: str, pack_id: str) -> None:
         """A new pack, before anything is in it."""
@@ -90,11 +93,15 @@ class PackIndex:
         Their packs are written again without them. What was received is never given up, not even where the same bytes were held already:
         it is what a sender delivered, and goes with its study.
 
+        Each call looks at some of what was made, from where the last one ended; at the end it begins anew.
+
         Returns:
             how many members.
         """
         with self.database.reading() as connection:
-            keys = list(connection.scalars(_REPLACED))
+            last = connection.scalar(_LAST_OF_PAGE, {"after": self._looked_at, "more": _LOOK - 1})
+            keys = list(connection.scalars(_REPLACED, {"after": self._looked_at, "last": _ALL if last is None else last}))
+        self._looked_at = last or 0
         for start in range(0, len(keys), _CHUNK):
             with self.database.writing() as connection:
                 connection.execute(
@@ -114,6 +121,11 @@ class PackIndex:
         with self.database.reading() as connection:
             return [PackRow(row.id, row.kind, row.state, -(-(row.end or 0) // 512) * 512) for row in connection.execute(query)]
 
+    def pack_ids(self) -> set[str]:
+        """Of all packs."""
+        with self.database.reading() as connection:
+            return set(connection.scalars(select(packs.c.id)))
+
     def members_of(self, pack_id: str) -> dict[int, bytes]:
         """Offset -> SHA-256 of what is indexed of a pack."""
         with self.database.reading() as connection:
@@ -130,12 +142,18 @@ def _points_to_member(table: Table) -> ColumnElement[bool]:
     return exists().where(table.c.pack_id == members.c.pack_id, table.c.offset == members.c.offset)
 
 
+_is_made = members.c.state == literal_column(f"'{MemberState.MADE}'")  # as the partial index has it, not as a parameter
+_LAST_OF_PAGE = (
+    select(members.c.key).where(_is_made, members.c.key > bindparam("after")).order_by(members.c.key).offset(bindparam("more")).limit(1)
+)
 # A workitem that goes on may be about to point to what it has just made; one that has ended never points to anything old again.
 _REPLACED = (
     select(members.c.key)
     .join(items, items.c.id == members.c.intake_id)
     .where(
-        members.c.state == MemberState.MADE,
+        _is_made,
+        members.c.key > bindparam("after"),
+        members.c.key <= bindparam("last"),
         items.c.status.in_([Status.FINISHED, Status.REFUSED, Status.CANCELLED]),
         ~_points_to_member(derivatives),
         ~_points_to_member(artifacts),

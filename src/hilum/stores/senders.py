@@ -60,7 +60,9 @@ class Senders:
         if not intake_ids:
             return set()
         query = ITEM_ROWS.where(items.c.id.in_(sorted(intake_ids))).order_by(items.c.id).with_for_update(of=items)
+        ended = update(intakes).where(intakes.c.id.in_(sorted(intake_ids))).values(ended_at=self._clock())
         with self.database.writing("lazy") as connection:
+            connection.execute(ended)
             found = [item_of(row) for row in connection.execute(query)]
             for item in found:
                 if item.status is Status.DEFERRED:

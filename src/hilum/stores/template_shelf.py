@@ -1,9 +1,10 @@
 """Templates by name and version. A saved version never changes; saving makes the next one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
@@ -20,6 +21,7 @@ class TemplateShelf:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self.database = database
         self._clock = clock
+        self._known: dict[tuple[str, int], Template] = {}
 
     def find(self, _scope: Scope, name: str, version: int | None = None) -> tuple[Template, int]:
         """A template and its version, the newest unless named; NotFoundError when there is none."""
@@ -28,13 +30,24 @@ class TemplateShelf:
             row = connection.execute(select(templates).where(templates.c.name == name, which)).first()
         if row is None:
             raise NotFoundError(f"There is no report type {name!r}.", f"Known are {', '.join(self.names(_scope))}.")
-        return Template.model_validate(row.definition), row.version
+        return self._parsed(row.name, row.version, row.definition), row.version
 
     def newest(self, _scope: Scope) -> list[tuple[Template, int]]:
         """The newest version of each, by name."""
+        newest = select(templates.c.name, templates.c.version).where(templates.c.newest).order_by(templates.c.name)
         with self.database.reading() as connection:
-            rows = connection.execute(select(templates).where(templates.c.newest).order_by(templates.c.name)).all()
-        return [(Template.model_validate(row.definition), row.version) for row in rows]
+            keys = [(row.name, row.version) for row in connection.execute(newest)]
+            new = {(name, version) for name, version in keys if (name, version) not in self._known}
+            named = templates.c.name.in_([name for name, _ in new])
+            for row in connection.execute(select(templates).where(named)) if new else ():
+                if (row.name, row.version) in new:
+                    self._parsed(row.name, row.version, row.definition)
+            return [(self._known[key], key[1]) for key in keys]
+
+    def _parsed(self, name: str, version: int, definition: Mapping[str, Any]) -> Template:
+        """A saved version never changes: it is parsed once a process, and rules that were compiled of it stay so."""
+        known = self._known.get((name, version))
+        return known or self._known.setdefault((name, version), Template.model_validate(definition))
 
     def names(self, scope: Scope) -> list[str]:
         """All names."""
@@ -91,6 +104,14 @@ class TemplateShelf:
         with self.database.reading() as connection:
             rows = connection.execute(select(kept_attributes)).all()
         return frozenset(row.keyword for row in rows), max((row.generation for row in rows), default=0)
+
+
+def newest_row(connection: Connection, template: str) -> Row[Any]:
+    """The newest version of a template as its row; NotFoundError when there is none."""
+    row = connection.execute(select(templates).where(templates.c.name == template, templates.c.newest)).first()
+    if row is None:
+        raise NotFoundError(f"There is no template {template!r}.", "Look at GET /templates.")
+    return row
 
 
 def keep_attributes(connection: Connection, keywords: frozenset[str]) -> None:

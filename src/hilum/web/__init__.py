@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
 from hilum.runtime.assembling import Application
+from hilum.web.findings import show_findings
 from hilum.web.rendering import render
 from hilum.web.statics import show_static
 from hilum.web.studies import show_studies
@@ -36,12 +37,13 @@ class PageRoute(Route):
     right = Right.READ
 
 
-def routes(app: Application, scope_of: ScopeOf) -> list[BaseRoute]:
+def routes(app: Application, scope_of: ScopeOf) -> list[PageRoute]:
     """The pages, to be mounted at the root beside the API."""
     return [
         PageRoute("/", _page(_to_studies, app, scope_of), name="home page"),
         PageRoute("/studies", _page(show_studies, app, scope_of), name="studies page"),
         PageRoute("/studies/{study}", _page(show_study, app, scope_of), name="study page"),
+        PageRoute("/studies/{study}/findings.html", _page(show_findings, app, scope_of), name="findings report"),
         PageRoute("/series/{series}/thumbnail.png", _page(show_thumbnail, app, scope_of), name="thumbnail"),
         PageRoute("/static/{name}", _page(show_static, app, scope_of), name="static file"),
     ]
@@ -63,7 +65,8 @@ def _page(page: Page, app: Application, scope_of: ScopeOf) -> Callable[[Request]
 
 def _trouble(error: HilumError) -> Response:
     status = STATUS_OF_KIND.get(error.kind, 500)
-    response = render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")
     if status == 401:
+        response = render("sign_in.html", status)
         response.headers.update(CHALLENGE)
-    return response
+        return response
+    return render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")

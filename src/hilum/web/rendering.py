@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hilum import __version__
+from hilum.model.words import count
 from hilum.web import words
 
 HEADERS = {
@@ -31,7 +32,9 @@ def render(page: str, status: int = 200, **shown: Any) -> HTMLResponse:
 def environment() -> Environment:
     """Made at the first page: a process that serves none need not compile any."""
     # autoescape is True for every name, not chosen by a file's suffix.
-    made = Environment(loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined, finalize=_visible, trim_blocks=True, lstrip_blocks=True
+    )
     made.filters |= {
         "duration": words.duration,
         "size": words.size,
@@ -39,10 +42,14 @@ def environment() -> Environment:
         "moment": words.moment,
         "utc": words.utc,
         "date": words.date,
-        "count": words.count,
+        "count": count,
     }
     made.globals |= {"version": __version__, "instant": timedelta(milliseconds=50)}
     return made
+
+
+def _visible(value: Any) -> Any:
+    return words.visible(value) if type(value) is str else value  # Markup is ours already
 
 
 def _read(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.records import Study, Workitem
+from hilum.model.waiting import Way, ways_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,9 @@ def standing_of(study: Study, workitems: Sequence[Workitem]) -> Standing:
     return Standing(badge_of(speaker), speaker)
 
 
-def mends_of(study: Study, workitems: Sequence[Workitem]) -> tuple[str, ...]:
-    """What a person can do about a study that needs one: commands to copy."""
-    item = _acted_on(study, workitems)
-    if item.status not in NEEDS_A_PERSON:
-        return ()
-    if item.stage is Stage.REVIEWING and item.status is Status.HELD:
-        return (f"hilum review accept {item.id}", f"hilum review reject {item.id} --reason ...")
-    return (f"hilum retry {item.id}", f"hilum cancel {item.id}")
+def mends_of(study: Study, workitems: Sequence[Workitem]) -> tuple[Way, ...]:
+    """What a person can do about a study that needs one."""
+    return ways_on(_acted_on(study, workitems))
 
 
 def _acted_on(study: Study, workitems: Sequence[Workitem]) -> Item:

@@ -31,7 +31,7 @@ ENTRY_ICONS: Mapping[EntryKind, str] = {
 }
 SERIES_BADGES: Mapping[SeriesState, Badge] = {
     SeriesState.PROCESSING: Badge("Processing", "working"),
-    SeriesState.UNPROCESSED: Badge("Unprocessed", "held", "held"),
+    SeriesState.UNPROCESSED: Badge("Unprocessed", "skipped"),
     SeriesState.COMPLETE: Badge("Complete", "finished", "good"),
     SeriesState.FAILED: BADGES[Status.FAILED],
 }
@@ -47,6 +47,14 @@ class Line:
     entries: Sequence[Entry]
     artifacts: Sequence[Artifact]
     receipts: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The files of one workitem; `is_superseded` where a newer one was delivered in its place."""
+
+    line: Line
+    is_superseded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ def show_study(app: Application, scope: Scope, request: Request) -> Response:
     series = app.catalogue.list_series(scope, study.id)
     now = app.clock()
     standing = standing_of(study, workitems)
+    told = _tell(app, scope, study, workitems, now)
     return render(
         "study.html",
         here="studies",
@@ -88,7 +97,8 @@ def show_study(app: Application, scope: Scope, request: Request) -> Response:
         standing=standing,
         mends=mends_of(study, workitems),
         counted=_counted(workitems),
-        told=_tell(app, scope, study, workitems, now),
+        told=told,
+        results=_results(told.lines),
         icons=ENTRY_ICONS,
         label_from=LABEL_FROM,
         series=_figures(app, scope, series, workitems),
@@ -132,6 +142,13 @@ def _tell(app: Application, scope: Scope, study: Study, workitems: Sequence[Work
 def _line(app: Application, scope: Scope, workitem: Workitem, entries: Sequence[Entry]) -> Line:
     artifacts = app.catalogue.artifacts(scope, workitem.id)
     return Line(workitem, badge_of(workitem.item), entries, artifacts, app.catalogue.receipts(scope, workitem.id))
+
+
+def _results(lines: Sequence[Line]) -> list[Results]:
+    """Those that made files: what counts today first, then by revision, the newest first."""
+    superseded = {line.workitem.supersedes for line in lines if line.workitem.item.status is Status.FINISHED}
+    made = [Results(line, line.workitem.id in superseded) for line in lines if line.artifacts]
+    return sorted(made, key=lambda one: (one.is_superseded, -one.line.workitem.revision))
 
 
 def _first_delivered(of_item: Mapping[str, Sequence[Move]], workitem_ids: Sequence[str]) -> list[str]:

@@ -1,60 +1,45 @@
-"""/series/{id}/thumbnail.png: the middle image of a series."""
+"""/series/{id}/thumbnail.png: the picture of a series as it is kept, or the icon of what has none."""
 
-import sys
-import tempfile
-import threading
-from pathlib import Path
-from typing import Any
+from functools import cache
+from hashlib import sha256
+from importlib import resources
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from hilum.model.identity import Scope
-from hilum.model.records import Instance
-from hilum.processors import Limits
 from hilum.runtime.assembling import Application
-from hilum.runtime.children import GuardedChildren
+from hilum.stores.pictures import Picture
 from hilum.web.rendering import HEADERS
 
-MOST_BYTES = 256 << 20  # of an instance that is looked at
-LIMITS = Limits(wall_seconds=10, memory_bytes=4 << 30, output_bytes=MOST_BYTES + (8 << 20))
-MOST_AT_ONCE = threading.BoundedSemaphore(2)  # each may hold a whole decoded frame
-MOST_WAITING = threading.BoundedSemaphore(12)  # they wait in threads that all requests share; a browser asks for six at once
-NONE = "/static/no-image.svg"
+PENDING = "pending"
+KEPT_SECONDS = 300  # by the reader's own browser
+AGAIN_SECONDS = 3
 
 
 def show_thumbnail(app: Application, scope: Scope, request: Request) -> Response:
-    """A PNG, or the way to the picture of no picture: structured reports, damaged pixels, syntaxes without a decoder."""
+    """Always a PNG: 200 with the picture or an icon, 202 with an icon as long as it has still to be drawn."""
     series = app.catalogue.find_series(scope, request.path_params["series"])
-    instances = sorted(app.catalogue.instances_of(scope, series), key=_number)
-    middle = instances[len(instances) // 2] if instances else None
-    if middle is None or middle.stored.size > MOST_BYTES:
-        return RedirectResponse(NONE)
-    if not MOST_WAITING.acquire(blocking=False):
-        return Response("Too many pictures are being drawn.", 503, HEADERS | {"Retry-After": "1"}, "text/plain")
-    try:
-        with MOST_AT_ONCE:
-            png = _draw(app, middle)
-    finally:
-        MOST_WAITING.release()
-    if png is None:
-        return RedirectResponse(NONE)
-    return Response(png, media_type="image/png", headers=HEADERS | {"Cache-Control": "private, max-age=300"})
+    return answer_picture(app.pictures.find(scope, series.id), request.headers.get("if-none-match", ""))
 
 
-def _draw(app: Application, instance: Instance) -> bytes | None:
-    """Drawn by a child process within limits; None where there is no picture."""
-    with tempfile.TemporaryDirectory(dir=app.settings.scratch) as folder:
-        source, png = Path(folder, "instance.dcm"), Path(folder, "thumbnail.png")
-        with source.open("wb") as file:
-            for chunk in app.vault.stream(instance.stored):
-                file.write(chunk)
-        command = [sys.executable, "-P", "-m", "hilum.web.drawing", str(source), str(png)]
-        ended = GuardedChildren().start(command, cwd=Path(folder), output=Path(folder), limits=LIMITS).wait()
-        return png.read_bytes() if ended is not None and ended.exit_status == 0 and png.is_file() else None
+def answer_picture(picture: Picture | None, known: str = "") -> Response:
+    """The reply; `known` is the ETag of what the reader has."""
+    if picture is None or (picture.is_wanted and picture.png is None):
+        headers = HEADERS | {"Retry-After": str(AGAIN_SECONDS), "Hilum-Picture": PENDING}
+        return Response(icon_png(PENDING), 202, headers, "image/png")
+    png = picture.png or icon_png(picture.icon)
+    tag = f'"{sha256(png).hexdigest()[:32]}"'
+    is_still_growing = picture.is_wanted or picture.reference_uid
+    headers = HEADERS | {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache" if is_still_growing else f"private, max-age={KEPT_SECONDS}",
+        "Hilum-Picture": picture.icon or "picture",
+    }
+    return Response(None, 304, headers) if known == tag else Response(png, 200, headers, "image/png")
 
 
-def _number(instance: Instance) -> tuple[int, str]:
-    """PS3.3 C.7.6.1: InstanceNumber, where it is a number; else by UID, which is at least always the same."""
-    number: Any = instance.attributes.get("InstanceNumber")
-    return (number if isinstance(number, int) else 0, instance.sop_instance_uid)
+@cache
+def icon_png(name: str) -> bytes:
+    """A shipped icon of 300 x 300 pixels."""
+    return (resources.files("hilum.web") / "pictures" / f"{name}.png").read_bytes()

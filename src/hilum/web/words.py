@@ -1,6 +1,16 @@
 """Times, durations and sizes as a person reads them."""
 
+import re
 from datetime import datetime, timedelta
+
+# C0 and C1 controls but tab and line feed, and what turns the direction of text (Unicode TR9 2): nobody sees them, and they make a line
+# read as what it does not say.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Text that somebody sent, with what nobody would see made visible."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def duration(took: timedelta) -> str:
@@ -45,9 +55,3 @@ def date(value: str) -> str:
         return datetime.strptime(value, "%Y%m%d").strftime("%-d %b %Y")  # noqa: DTZ007 - a date has no zone
     except ValueError:
         return value
-
-
-def count(number: int, noun: str) -> str:
-    """1 image, 2 images, 2 series."""
-    plural = noun if noun.endswith("s") else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"

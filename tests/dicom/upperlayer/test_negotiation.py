@@ -15,6 +15,7 @@ from hilum.dicom.upperlayer.items import (
     PresentationContextProposed,
     PresentationContextResult,
     RoleSelection,
+    SOPClassCommonExtendedNegotiation,
     SOPClassExtendedNegotiation,
     UserIdentity,
     UserIdentityResponse,
@@ -96,6 +97,18 @@ def test_private_and_unknown_classes_are_a_setting(
     proposed = [PresentationContextProposed(2 * n + 1, uid, (IMPLICIT,)) for n, uid in enumerate((CT, PRIVATE, STUDY_ROOT_FIND))]
     negotiated = answer(make_request(*proposed), make_policy(storage=frozenset(kinds)))
     assert [context.result for context in negotiated.presentation_contexts] == results
+
+
+@pytest.mark.parametrize(("service_class", "result"), [("1.2.840.10008.4.2", 0), ("1.2.840.10008.4.1", 3)])
+def test_a_class_that_its_sender_says_is_storage_is_known_as_such(
+    service_class: str, result: int, make_request: MakeRequest, make_policy: MakePolicy
+) -> None:
+    """PS3.7 D.3.3.6: SOP class common extended negotiation."""
+    uid = "1.2.840.10008.999.1"
+    said = SOPClassCommonExtendedNegotiation(uid, service_class)
+    request = make_request(PresentationContextProposed(1, uid, (IMPLICIT,)), items=(said,))
+    negotiated = answer(request, make_policy(storage=frozenset({StorageKind.STANDARD})))
+    assert [context.result for context in negotiated.presentation_contexts] == [result]
 
 
 def test_an_unknown_transfer_syntax_is_a_setting_for_storage_only(make_request: MakeRequest, make_policy: MakePolicy) -> None:

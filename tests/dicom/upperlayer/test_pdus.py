@@ -155,7 +155,7 @@ def test_an_item_is_encoded_and_decoded_as_the_standard_writes_it(value: Any, oc
     encoded = bytes.fromhex(octets)
     assert value.encode() == encoded
     assert type(value).decode(memoryview(encoded)[4:], Limits()) == value
-    request = decoded(request_with(APPLICATION_CONTEXT, item(0x50, encoded)))
+    request = decoded(request_with(APPLICATION_CONTEXT, CONTEXT, item(0x50, encoded)))
     assert isinstance(request, AssociateRequest)
     assert request.user_information.items == (value,)
 
@@ -193,6 +193,7 @@ def test_ae_titles_and_uids_are_read_without_the_padding_peers_add() -> None:
 
 BROKEN = {
     "no application context": request_with(CONTEXT),
+    "no presentation context": request_with(APPLICATION_CONTEXT),
     "an item beyond the end": request_with(APPLICATION_CONTEXT, b"\x20\0\xff\xff"),
     "half an item header": request_with(APPLICATION_CONTEXT, b"\x20\0"),
     "an even context ID": request_with(APPLICATION_CONTEXT, item(0x20, b"\2\0\0\0" + item(0x30, b"1.2") + item(0x40, b"1.3"))),
@@ -215,14 +216,14 @@ def test_a_broken_request_is_the_peers_fault(octets: bytes) -> None:
 
 FEW = Limits(items=4, presentation_contexts=2, transfer_syntaxes=2, user_items=2, user_identity_length=8)
 TOO_MUCH = {
-    "items": request_with(APPLICATION_CONTEXT, *[item(0x7F, b"")] * 4),
+    "items": request_with(APPLICATION_CONTEXT, CONTEXT, *[item(0x7F, b"")] * 4),
     "contexts": request_with(
         APPLICATION_CONTEXT, *[item(0x20, bytes((n, 0, 0, 0)) + item(0x30, b"1") + item(0x40, b"1")) for n in (1, 3, 5)]
     ),
     "transfer syntaxes": request_with(APPLICATION_CONTEXT, item(0x20, b"\1\0\0\0" + item(0x30, b"1") + 3 * item(0x40, b"1"))),
-    "user items": request_with(APPLICATION_CONTEXT, item(0x50, 3 * item(0x7F, b""))),
-    "user identity": request_with(APPLICATION_CONTEXT, item(0x50, UserIdentity(1, False, b"a long name").encode())),
-    "user identity response": request_with(APPLICATION_CONTEXT, item(0x50, UserIdentityResponse(b"a long answer").encode())),
+    "user items": request_with(APPLICATION_CONTEXT, CONTEXT, item(0x50, 3 * item(0x7F, b""))),
+    "user identity": request_with(APPLICATION_CONTEXT, CONTEXT, item(0x50, UserIdentity(1, False, b"a long name").encode())),
+    "user identity response": request_with(APPLICATION_CONTEXT, CONTEXT, item(0x50, UserIdentityResponse(b"a long answer").encode())),
 }
 
 

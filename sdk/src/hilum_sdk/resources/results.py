@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from hilum_sdk.downloads import PartialFile, held_path
 from hilum_sdk.drivers import Driver
-from hilum_sdk.models import Artifact, Workitem
+from hilum_sdk.models import Artifact, Study, Workitem
 from hilum_sdk.operations import Operation, Resource
 from hilum_sdk.resources.uploads import Uploads
 from hilum_sdk.resources.workitems import Workitems
@@ -58,19 +58,28 @@ class Results(Resource[D]):
 
     @Operation
     async def for_upload(self, upload_id: str) -> list[Result[D]]:
-        """The results of all studies of an upload."""
+        """The results that an upload asked for: of its report type, or of the templates that the rules chose for its studies."""
         upload = await Uploads.get.steps(self, upload_id)
-        return [result for study in upload.studies for result in await Results.for_study.steps(self, study.id)]
+        return [result for study in upload.studies for result in await self._of(study.id, _answering(study))]
 
     @Operation
     async def for_study(self, study_id: str) -> list[Result[D]]:
         """The results of a study, without those that newer ones supersede."""
-        workitems = delivered(await Workitems.list.steps(self, study=study_id))
+        return await self._of(study_id)
+
+    async def _of(self, study_id: str, among: Container[str] | None = None) -> list[Result[D]]:
+        """The delivered results of a study's workitems, or of those `among` them."""
+        workitems = [one for one in await Workitems.list.steps(self, study=study_id) if among is None or one.id in among]
         return [
             Result(self._session, artifact, workitem)
-            for workitem in workitems
+            for workitem in delivered(workitems)
             for artifact in await Workitems.artifacts.steps(self, workitem.id)
         ]
+
+
+def _answering(study: Study) -> Container[str] | None:
+    """The ids of the workitems that answer the upload within which a study was told; None where the server does not say."""
+    return {str(one["id"]) for one in study.workitems} if "workitems" in study.model_fields_set else None
 
 
 def delivered(workitems: Iterable[Workitem]) -> list[Workitem]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from hilum_sdk.drivers import Driver
-from hilum_sdk.models import Explanation, Series, Shape
+from hilum_sdk.models import Assigned, Explanation, Page, Series
 from hilum_sdk.operations import Listing, Operation, Query, Resource
-from hilum_sdk.session import path_of
+from hilum_sdk.session import parse, path_of
 
 D = TypeVar("D", bound=Driver)
 
@@ -32,6 +32,15 @@ class SeriesCalls(Resource[D]):
         return await self._session.fetch(Explanation, "GET", path_of("series", series_id, "explain"))
 
     @Operation
-    async def assign(self, series: Sequence[str], template: str) -> Shape:
-        """Choose a template for series by hand and send them off, one result a series."""
-        return await self._session.fetch(Shape, "POST", "/series/assign", json={"series": [*series], "template": template})
+    async def assign(
+        self, series: Sequence[str], template: str, roles: Mapping[str, str] | None = None, *, again: bool = False
+    ) -> Sequence[Assigned]:
+        """Choose a template for series by hand and send them off, one answer a series.
+
+        Args:
+            roles: series -> its role, where the template's rules would not find it.
+            again: also what was done with the same version of the template already.
+        """
+        body = {"series": [*series], "template": template, "roles": dict(roles or {}), "again": again}
+        page = await self._session.fetch(Page, "POST", "/series/assign", json=body)
+        return [parse(Assigned, one) for one in page.items]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, TypeVar, Unpack
 
 from hilum_sdk.drivers import Driver
-from hilum_sdk.models import Finding, Move, Series, Shape, Study, Why
+from hilum_sdk.models import Finding, FindingsReport, Move, Series, Shape, Study, Why
 from hilum_sdk.operations import Listing, Operation, Query, Resource
 from hilum_sdk.session import path_of
 
@@ -56,6 +56,16 @@ class Studies(Resource[D]):
     def findings(self, study_id: str) -> Query[Finding]:
         """What the checks found."""
         return Query(Finding, path_of("studies", study_id, "findings"))
+
+    @Operation
+    async def findings_report(self, study_id: str) -> FindingsReport:
+        """What the checks found, with what it means, what to do, and how many slices are valid."""
+        return await self._session.fetch(FindingsReport, "GET", path_of("studies", study_id, "findings"))
+
+    @Operation
+    async def findings_html(self, study_id: str) -> bytes:
+        """The same as one HTML file that can be kept and printed."""
+        return await self._session.fetch_whole(path_of("studies", study_id, "findings.html"))
 
     @Listing
     def series(self, study_id: str) -> Query[Series]:

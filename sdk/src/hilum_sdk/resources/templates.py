@@ -37,7 +37,7 @@ class Templates(Resource[D]):
         return await self._session.fetch(Template, "PUT", path_of("templates", name), json=dict(template))
 
     @Operation
-    async def dry_run(self, name: str, template: Mapping[str, Any], days: int = 30) -> DryRun:
-        """What a changed template would have matched over the last days; nothing is changed."""
-        body = {"template": dict(template), "days": days}
+    async def dry_run(self, name: str, template: Mapping[str, Any] | None = None, days: int = 30) -> DryRun:
+        """What a draft (or, without one, the saved template) would have matched over the last days; nothing is changed."""
+        body = {"template": None if template is None else dict(template), "days": days}
         return await self._session.fetch(DryRun, "POST", path_of("templates", name, "dry-run"), json=body, changes=False)

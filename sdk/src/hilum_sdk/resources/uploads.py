@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,8 @@ from hilum_sdk.session import path_of
 D = TypeVar("D", bound=Driver)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  # seconds between two looks at an upload that is waited for
+
+BEFORE_IMPORTED = frozenset({"Uploading", "Importing"})
 
 #: Outcomes that are raised; `succeeded` is returned.
 ERROR_OF_OUTCOME: Mapping[str, type[UploadFailedError | UploadHeldError]] = {
@@ -115,15 +117,35 @@ class Uploads(Resource[D]):
             UploadHeldError: a person must look at it; it can be waited for again when it is released.
             WaitTimeoutError: the time ran out.
         """
+        upload = await self._watch(upload_id, timeout, lambda upload: upload.outcome is not None)
+        if upload.outcome is not None and upload.outcome != "succeeded":
+            raise ERROR_OF_OUTCOME[upload.outcome](upload.sentences, upload)
+        return upload
+
+    @Operation
+    async def wait_imported(self, upload_id: str, timeout: float = 600.0) -> Upload:
+        """Wait until an upload is imported: what it brought is known then, and what of it could not be used.
+
+        Args:
+            timeout: seconds, a finite number.
+
+        Raises:
+            UploadFailedError: nothing of it could be used. WaitTimeoutError: the time ran out.
+        """
+        upload = await self._watch(upload_id, timeout, lambda upload: upload.outcome is not None or upload.step not in BEFORE_IMPORTED)
+        if upload.outcome == "failed":
+            raise UploadFailedError(upload.sentences, upload)
+        return upload
+
+    async def _watch(self, upload_id: str, timeout: float, is_over: Callable[[Upload], bool]) -> Upload:
+        """Look at an upload, more and more seldom, until it is where it was waited for."""
         if not (math.isfinite(timeout) and timeout >= 0):
             raise ValueError(f"timeout is {timeout!r}: a wait needs a finite number of seconds.")
         deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
         while True:
             upload = await self._session.fetch(Upload, "GET", path_of("uploads", upload_id), deadline=deadline)
-            if upload.outcome == "succeeded":
+            if is_over(upload):
                 return upload
-            if upload.outcome is not None:
-                raise ERROR_OF_OUTCOME[upload.outcome](upload.sentences, upload)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise WaitTimeoutError(upload, timeout)
@@ -143,6 +165,7 @@ class Uploads(Resource[D]):
         concurrency: int = 8,
         progress: bool | Show = True,
         resume: str | None = None,
+        on_start: Callable[[Upload], object] | None = None,
     ) -> Upload:
         """Send a folder with everything below it and seal the upload.
 
@@ -155,6 +178,7 @@ class Uploads(Resource[D]):
             progress: True for a bar on a terminal and lines elsewhere, a function that takes a `Progress`, or False. The function
                 is called from the threads that send, one call at a time.
             resume: the id of an upload that was interrupted, to go on with that one.
+            on_start: called with the upload before its first byte is sent, so that its id is known whatever comes.
 
         Raises:
             NothingToUploadError, UnreadableFilesError: before anything was started at the server.
@@ -167,6 +191,8 @@ class Uploads(Resource[D]):
             upload = await Uploads.start.steps(
                 self, project, report_type=report_type, dataset=dataset, force_reprocessing=force_reprocessing, metadata=metadata
             )
+        if on_start is not None:
+            on_start(upload)
         if upload.step == "Uploading":
             try:
                 upload = await self._fill(upload.id, selection, concurrency, shower(progress), bool(resume))

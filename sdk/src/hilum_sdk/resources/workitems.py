@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from hilum_sdk.drivers import Driver
 from hilum_sdk.models import Artifact, Verdict, Workitem
@@ -33,7 +34,16 @@ class Workitems(Items[D]):
         return Query(Artifact, path_of("workitems", workitem_id, "artifacts"))
 
     @Operation
-    async def review(self, workitem_id: str, verdict: Verdict, reason: str, ratings: Mapping[str, Any] | None = None) -> Workitem:
-        """Accept the results, reject them, or have them made again; the reason is kept."""
+    async def review(
+        self, workitem_id: str, verdict: Verdict, reason: str, ratings: Mapping[str, Any] | None = None, template: str = ""
+    ) -> Workitem:
+        """Accept the results, reject them, or have them made again, by another template where one is named; the reason is kept."""
         body = {"verdict": verdict, "reason": reason} | ({"ratings": dict(ratings)} if ratings else {})
+        body |= {"template": template} if template else {}
         return await self._session.fetch(Workitem, "POST", path_of("workitems", workitem_id, "review"), json=body)
+
+    @Operation
+    async def ratings_csv(self, project: str = "", template: str = "") -> bytes:
+        """All ratings as CSV, a row a structure; without anybody's name."""
+        query = urlencode({"project": project, "template": template})
+        return await self._session.fetch_whole(f"/reviews.csv?{query}")

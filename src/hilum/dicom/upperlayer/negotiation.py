@@ -25,6 +25,7 @@ from hilum.dicom.upperlayer.items import (
     PresentationContextProposed,
     PresentationContextResult,
     RoleSelection,
+    SOPClassCommonExtendedNegotiation,
     SOPClassExtendedNegotiation,
     UserIdentity,
     UserIdentityResponse,
@@ -33,6 +34,7 @@ from hilum.dicom.upperlayer.items import (
 from hilum.dicom.upperlayer.pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest, UserInformation
 
 VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 UNCOMPRESSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 # PS3.5 10 and A.4: of what a sender offers in one context, native encodings before compressed ones, which only a sender that holds
@@ -85,7 +87,7 @@ class StorageKind(Enum):
 
     STANDARD = auto()
     PRIVATE = auto()  # under another root than DICOM's: taken for storage
-    UNKNOWN = auto()  # under DICOM's root, and neither storage nor one of the policy's services
+    UNKNOWN = auto()  # under DICOM's root, neither storage (as far as we or the sender know) nor one of the policy's services
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,13 @@ class PresentationContext:
     roles: Roles = Roles()
 
 
-def storage_kind(abstract_syntax: str) -> StorageKind:
-    """Whose storage SOP class this would be."""
+def storage_kind(abstract_syntax: str, service_class: str = "") -> StorageKind:
+    """Whose storage SOP class this would be; `service_class` is what the sender says of it (PS3.7 D.3.3.6)."""
     if not abstract_syntax.startswith(_STANDARD_ROOT):
         return StorageKind.PRIVATE
     in_storage_arc = abstract_syntax.startswith(_STORAGE_ROOT) and abstract_syntax not in _NOT_STORAGE
-    return StorageKind.STANDARD if in_storage_arc or abstract_syntax in _STORAGE_ELSEWHERE else StorageKind.UNKNOWN
+    is_storage = in_storage_arc or abstract_syntax in _STORAGE_ELSEWHERE or service_class == STORAGE_SERVICE_CLASS
+    return StorageKind.STANDARD if is_storage else StorageKind.UNKNOWN
 
 
 def negotiate(request: AssociateRequest, policy: Policy, server_response: bytes | None = None) -> Negotiated | AssociateReject:
@@ -165,7 +168,12 @@ def negotiate(request: AssociateRequest, policy: Policy, server_response: bytes 
     if refusal is not None:
         return refusal
     roles = _negotiate_roles(request.user_information, policy)
-    results = tuple(_judge(context, policy, roles) for context in request.presentation_contexts)
+    service_classes = {
+        item.sop_class_uid: item.service_class_uid for item in request.user_information.every(SOPClassCommonExtendedNegotiation)
+    }
+    results = tuple(
+        _judge(context, policy, roles, service_classes.get(context.abstract_syntax, "")) for context in request.presentation_contexts
+    )
     return Negotiated(results, UserInformation(tuple(_user_items(request.user_information, policy, roles, server_response))))
 
 
@@ -180,10 +188,12 @@ def _refuse(request: AssociateRequest) -> AssociateReject | None:
     return None
 
 
-def _judge(context: PresentationContextProposed, policy: Policy, roles: Mapping[str, Roles]) -> PresentationContextResult:
+def _judge(
+    context: PresentationContextProposed, policy: Policy, roles: Mapping[str, Roles], service_class: str
+) -> PresentationContextResult:
     """PS3.8 9.3.3.2. Where a context is not accepted its transfer syntax says nothing, but has to be there."""
     first = context.transfer_syntaxes[0]
-    wanted = _transfer_syntaxes(context.abstract_syntax, policy)
+    wanted = _transfer_syntaxes(context.abstract_syntax, service_class, policy)
     if wanted is None:
         return PresentationContextResult(context.context_id, Result.ABSTRACT_SYNTAX_NOT_SUPPORTED, first)
     # PS3.7 D.3.3.4: roles were proposed, and none of them is one we could serve
@@ -198,9 +208,9 @@ def _judge(context: PresentationContextProposed, policy: Policy, roles: Mapping[
     return PresentationContextResult(context.context_id, Result.ACCEPTANCE, chosen)
 
 
-def _transfer_syntaxes(abstract_syntax: str, policy: Policy) -> tuple[str, ...] | None:
+def _transfer_syntaxes(abstract_syntax: str, service_class: str, policy: Policy) -> tuple[str, ...] | None:
     wanted = policy.services.get(abstract_syntax)
-    if wanted is None and storage_kind(abstract_syntax) in policy.storage:
+    if wanted is None and storage_kind(abstract_syntax, service_class) in policy.storage:
         return policy.storage_transfer_syntaxes
     return wanted
 

@@ -118,6 +118,9 @@ class AssociateRequest:
     def decode(cls, body: memoryview, limits: Limits) -> Self:
         fields = _AssociateFields.decode(body, limits)
         contexts = fields.contexts(PRESENTATION_CONTEXT_RQ, PresentationContextProposed.decode, limits)
+        # PS3.8 9.3.2: "one or more Presentation Context Items"
+        if not contexts:
+            raise PeerProtocolError("There is no presentation context.")
         numbers = {context.context_id for context in contexts}
         # PS3.8 7.1.1.13: a number names one context
         if len(numbers) != len(contexts):
@@ -226,10 +229,10 @@ class PDataTF:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseRequest:
-    """A-RELEASE-RQ, PS3.8 9.3.6."""
+class _Release:
+    """PS3.8 Tables 9-24 and 9-25: four reserved bytes, sent as 0 and not tested."""
 
-    pdu_type: ClassVar[int] = A_RELEASE_RQ
+    pdu_type: ClassVar[int]
 
     def encode(self) -> bytes:
         return encode_pdu(self.pdu_type, bytes(4))
@@ -240,17 +243,17 @@ class ReleaseRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseResponse:
+class ReleaseRequest(_Release):
+    """A-RELEASE-RQ, PS3.8 9.3.6."""
+
+    pdu_type: ClassVar[int] = A_RELEASE_RQ
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseResponse(_Release):
     """A-RELEASE-RP, PS3.8 9.3.7."""
 
     pdu_type: ClassVar[int] = A_RELEASE_RP
-
-    def encode(self) -> bytes:
-        return encode_pdu(self.pdu_type, bytes(4))
-
-    @classmethod
-    def decode(cls, body: memoryview, limits: Limits) -> Self:  # noqa: ARG003
-        return cls()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Rows of the catalogue as records: the three joins that every query begins with. What was deleted is in none of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
@@ -68,7 +68,7 @@ def _study(row: Row[Any], datasets: tuple[str, ...]) -> Study:
     )
 
 
-def series_of(row: Row[Any], header: Mapping[str, Any] | None = None) -> Series:
+def series_of(row: Row[Any], unread: Collection[str] = ()) -> Series:
     """A series of a row of `SERIES_ROWS`."""
     return Series(
         id=row.id,
@@ -80,7 +80,7 @@ def series_of(row: Row[Any], header: Mapping[str, Any] | None = None) -> Series:
         description=row.description,
         number_of_instances=row.number_of_instances,
         attributes=row.attributes,
-        header=header or {},
+        unread=unread,
     )
 
 

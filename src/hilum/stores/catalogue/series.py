@@ -1,9 +1,11 @@
 """Series and their instances."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import Scope
@@ -13,9 +15,12 @@ from hilum.model.records import Instance, Series
 from hilum.model.series_status import Choice, SeriesStanding, standing_of_series
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import SERIES_ROWS, STUDY_ROWS, WORKITEM_ROWS, series_of, studies_of
+from hilum.stores.catalogue.slices import NEVER, Unread, chunked, kept_generations, with_others
 from hilum.stores.database import Database
 from hilum.stores.schema import instances, intake_studies, intakes, matches, members, series, series_headers, studies, workitems
 from hilum.stores.scoping import in_scope
+
+STUDIES_A_TIME = 500
 
 
 class SeriesQueries:
@@ -23,18 +28,18 @@ class SeriesQueries:
 
     database: Database
 
-    def list_series(self, scope: Scope, study_id: str = "", page: Page | None = None) -> list[Series]:
-        """Series of a study, or of all, by key."""
+    def list_series(self, scope: Scope, study_id: str = "", page: Page | None = None, *, varying: Collection[str] = ()) -> list[Series]:
+        """Series of a study, or of all, by key; with the values of `varying` in all of their slices."""
         query = SERIES_ROWS.where(in_scope(scope, series.c.project_id)).order_by(series.c.key)
         if study_id:
             query = query.where(series.c.study_id == study_id)
         if page is not None:
             query = query.where(series.c.key > int(page.after or 0)).limit(page.limit)
         with self.database.reading() as connection:
-            return [series_of(row) for row in connection.execute(query)]
+            return _as_series(connection, connection.execute(query).all(), varying)
 
-    def find_series(self, scope: Scope, series_id: str) -> Series:
-        """With its whole header; NotFoundError when there is none."""
+    def find_series(self, scope: Scope, series_id: str, *, varying: Collection[str] = ()) -> Series:
+        """With its whole header, and the values of `varying` in all of its slices; NotFoundError when there is none."""
         query = (
             SERIES_ROWS.add_columns(series_headers.c.header)
             .join(series_headers, series_headers.c.series_key == series.c.key)
@@ -42,9 +47,34 @@ class SeriesQueries:
         )
         with self.database.reading() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series?study=ID.")
-        return series_of(row, row.header)
+            if row is None:
+                raise NotFoundError(f"There is no series {series_id}.", "Look at GET /series?study=ID.")
+            (found,) = _as_series(connection, [row], varying)
+        return replace(found, header=row.header)
+
+    def recent_series(self, scope: Scope, since: datetime, names: Collection[str]) -> Iterator[dict[str, list[Series]]]:
+        """The series of all studies that received something since then, some studies at a time: study id -> its series.
+
+        Args:
+            names: the attributes that are wanted; those that are not kept at all are `unread`.
+        """
+        recent = (
+            select(studies.c.id).where(studies.c.last_received_at >= since, in_scope(scope, studies.c.project_id)).order_by(studies.c.id)
+        )
+        with self.database.reading() as connection:
+            study_ids = list(connection.scalars(recent.order_by(studies.c.id)))
+            unread = Unread(dict.fromkeys(names, NEVER) | kept_generations(connection))
+        for some in chunked(study_ids, STUDIES_A_TIME):
+            by_study: dict[str, list[Series]] = {}
+            with self.database.reading() as connection:
+                for row in connection.execute(SERIES_ROWS.where(series.c.study_id.in_(some)).order_by(series.c.key)):
+                    by_study.setdefault(row.study_id, []).append(series_of(row, unread.at(row.kept_generation)))
+            yield by_study
+
+    def with_slices(self, scope: Scope, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
+        """The same series with the values of `varying` in all of their slices."""
+        with self.database.reading() as connection:
+            return with_others(connection, [one for one in found if scope.sees(one.project)], varying)
 
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]:
         """All instances of a series with their kept attributes and where their bytes lie."""
@@ -81,6 +111,12 @@ class SeriesQueries:
             one.id: standing_of_series(standing.get(one.study_id), newest.get(one.id), choices.get(one.study_id, Choice()))
             for one in wanted
         }
+
+
+def _as_series(connection: Connection, rows: Sequence[Row[Any]], varying: Collection[str]) -> list[Series]:
+    unread = Unread(kept_generations(connection))
+    found = [series_of(row, unread.at(row.kept_generation)) for row in rows]
+    return with_others(connection, found, varying) if varying else found
 
 
 HELD_AT_MATCHING = (Stage.MATCHING, Status.HELD)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select
 
+from hilum.model.completeness import GatheringPolicy, expected_counts_of
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Scope
 from hilum.model.lifecycle import Status
@@ -108,15 +109,25 @@ class StudyQueries:
                     _is_pending(row),
                     row.waiting,
                     row.imported_until_at,
+                    _has_ended(row),
+                    expected_counts_of(row.metadata),
                 )
                 for row in connection.execute(query)
             ]
 
-    def quiet_seconds(self, scope: Scope, project: str) -> float:
-        """How long a study must be quiet before it counts as complete, where nobody says that it is."""
+    def gathering_policy(self, scope: Scope, project: str) -> GatheringPolicy:
+        """What a project accepts as a proof that a study is complete, and how long it must be quiet without one."""
+        query = select(projects.c.quiet_seconds, projects.c.accepts).where(projects.c.name == project, in_scope(scope, projects.c.id))
         with self.database.reading() as connection:
-            query = select(projects.c.quiet_seconds).where(projects.c.name == project, in_scope(scope, projects.c.id))
-            return float(connection.scalar(query) or 0)
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFoundError(f"There is no project {project!r}.", "Look at GET /projects.")
+        return GatheringPolicy(row.quiet_seconds, row.accepts.get("proofs"))
+
+
+def _has_ended(row: Row[Any]) -> bool:
+    """Whether the associations of this sender are over; what the last of them brought may be indexed a moment after its end."""
+    return row.ended_at is not None and row.ended_at + timedelta(seconds=1) >= (row.last_received_at or row.started_at)
 
 
 def _is_pending(row: Row[Any]) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from hilum.model.errors import NotFoundError
-from hilum.model.identity import Scope
+from hilum.model.identity import ADMIN_PROJECT, Scope
 from hilum.model.outcomes import StoredBytes
-from hilum.model.records import Artifact, Review, Workitem
+from hilum.model.records import Artifact, MemberState, Workitem
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import ERASED, WORKITEM_ROWS, workitem_of
 from hilum.stores.database import Database
-from hilum.stores.schema import artifacts, derivatives, items, receipts, reviews, workitems
+from hilum.stores.schema import artifacts, derivatives, items, members, projects, receipts, workitems
 from hilum.stores.scoping import in_scope
 
 
@@ -68,6 +68,21 @@ class WorkitemQueries:
             rows = connection.execute(query).all()
         return ((row.series_id, row.sop_instance_uid, StoredBytes(row.pack_id, row.offset, row.size, row.sha256)) for row in rows)
 
+    def made(self, scope: Scope, workitem_id: str, digests: Collection[bytes]) -> dict[bytes, StoredBytes]:
+        """SHA-256 -> where it lies, of what a workitem has put into the vault, though it may be no result yet."""
+        query = (
+            select(members)
+            .join(workitems, workitems.c.id == members.c.intake_id)
+            .where(
+                members.c.intake_id == workitem_id,
+                members.c.state == MemberState.MADE,
+                members.c.sha256.in_(digests),
+                in_scope(scope, workitems.c.project_id),
+            )
+        )
+        with self.database.reading() as connection:
+            return {row.sha256: StoredBytes(row.pack_id, row.offset, row.size, row.sha256) for row in connection.execute(query)}
+
     def artifacts(self, scope: Scope, workitem_id: str) -> list[Artifact]:
         """A workitem's results by name."""
         return self._artifacts(scope, artifacts.c.workitem_id == workitem_id)
@@ -92,17 +107,6 @@ class WorkitemQueries:
                 for row in connection.execute(query)
             ]
 
-    def reviews(self, scope: Scope, workitem_id: str) -> list[Review]:
-        """Verdicts on a workitem, oldest first."""
-        query = (
-            select(reviews)
-            .join(workitems, workitems.c.id == reviews.c.workitem_id)
-            .where(reviews.c.workitem_id == workitem_id, in_scope(scope, workitems.c.project_id))
-            .order_by(reviews.c.key)
-        )
-        with self.database.reading() as connection:
-            return [Review(row.verdict, row.reason, row.who, row.at, row.ratings) for row in connection.execute(query)]
-
     def receipts(self, scope: Scope, workitem_id: str) -> dict[str, Mapping[str, Any]]:
         """Destination -> receipt of what was delivered already."""
         query = (
@@ -113,13 +117,15 @@ class WorkitemQueries:
         with self.database.reading() as connection:
             return {row.destination: row.receipt for row in connection.execute(query)}
 
-    def standing(self, scope: Scope) -> list[tuple[str, str, str, int]]:
-        """(kind, stage, status, number) of all items."""
+    def standing(self, scope: Scope, project: str = "") -> list[tuple[str, str, str, int]]:
+        """(kind, stage, status, number) of all items, or of one project's."""
         query = (
             select(items.c.kind, items.c.stage, items.c.status, func.count().label("number"))
             .where(in_scope(scope, items.c.project_id), items.c.id.not_in(ERASED))
             .group_by(items.c.kind, items.c.stage, items.c.status)
             .order_by(items.c.kind, items.c.stage, items.c.status)
         )
+        if project not in ("", ADMIN_PROJECT):
+            query = query.where(items.c.project_id == select(projects.c.id).where(projects.c.name == project).scalar_subquery())
         with self.database.reading() as connection:
             return [(row.kind, row.stage, row.status, row.number) for row in connection.execute(query)]

@@ -6,6 +6,7 @@ A pack is a plain POSIX tar, `<pack id>.tar`, that any tar lists and unpacks. It
     disk        sync, lock, room
     grouping    group commit
     open_pack   the tail of one file being written
+    indexing    the index, before the yes or behind it
     leasing     which hand has which open pack
     writing     members that stream in, and batches that are visible all or none
     pool        PackPool: the door's way in
@@ -17,7 +18,7 @@ A pack is a plain POSIX tar, `<pack id>.tar`, that any tar lists and unpacks. It
 Why losing an acknowledged member takes a broken disk:
 
 1. The folder is synced before the first member of a new pack is acknowledged, bytes and header of each member before it is.
-2. Members are acknowledged after the index was told, in the order of the pack: recovery starts behind the last indexed member.
+2. The index is told in the order of the pack, before the yes or behind it: recovery starts behind the last indexed member.
 3. What follows is believed only if its bytes have its digest, since header and bytes reach the disk in any order.
 4. After a failed sync nothing is written to that file again but its end, and nothing that was waiting for the sync is acknowledged.
 5. Nothing is cut off that stands before something whole.

@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Disk:
         try:
             free = self.free_bytes(self.folder)
         except OSError as error:
-            raise StorageError(f"The vault's folder cannot be used: {error.strerror}.", "Look at the disk.") from error
+            raise StorageError(f"The vault's folder cannot be used: {reason_of(error)}.", "Look at the disk.") from error
         if free - wanted < self.watermark:
             raise StorageFullError(
                 f"The vault's disk has {free} bytes left and must keep {self.watermark}.", "Free some space; nothing was lost."
@@ -105,6 +105,13 @@ def write_fully(fd: int, body: bytes | bytearray | memoryview, at: int) -> None:
         rest, at = rest[written:], at + written
 
 
+def write_gathered(fd: int, buffers: Sequence[bytes | bytearray | memoryview], at: int) -> None:
+    """Write all of `buffers`, one behind the other, at offset `at`: one call where the disk takes them."""
+    written = os.pwritev(fd, buffers, at)
+    if written < sum(map(len, buffers)):
+        write_fully(fd, memoryview(b"".join(buffers))[written:], at + written)
+
+
 def lock(fd: int, path: Path) -> None:
     """Own an open pack until it is closed.
 
@@ -122,6 +129,11 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
+def reason_of(error: OSError) -> str:
+    """What the operating system says, without the path that it names: a pack is known by its id."""
+    return error.strerror or type(error).__name__
+
+
 def refusal(error: Exception, pack_id: str) -> HilumError:
     """What the sender of a member is told when the disk failed it; a new exception for each, as each has its own traceback."""
     if is_full(error):
@@ -129,5 +141,5 @@ def refusal(error: Exception, pack_id: str) -> HilumError:
     if isinstance(error, HilumError):
         return type(error)(error.sentence, error.mend)
     # Not the error's own words: a database's may quote what was sent.
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
     return StorageError(f"Pack {pack_id} could not be written ({reason}).", "Send again what was not acknowledged, and look at the disk.")

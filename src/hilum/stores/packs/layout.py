@@ -12,10 +12,11 @@ is fixed, so what `comment` does not need is spaces at the end of its JSON: lega
 import hashlib
 import json
 import re
+import struct
 import tarfile
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,11 +29,17 @@ PAX_AREA: Final = 3 * BLOCK
 HEADER_BYTES: Final = BLOCK + PAX_AREA + BLOCK
 END_OF_ARCHIVE: Final = bytes(2 * BLOCK)  # POSIX.1-2017 pax: "two 512-octet logical records filled with binary zeros"
 
+# POSIX.1-2017 ustar: name, mode, uid, gid, size, mtime, chksum, typeflag, linkname, magic, version, uname, gname, devmajor, devminor,
+# prefix
+_USTAR = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
+_SPACES_AS_CHECKSUM = b" " * 8  # "all spaces" while it is computed
 _LARGEST_USTAR_SIZE = 8**11 - 1  # eleven octal digits; pax `size` holds what is larger
 _LONGEST_NAME = 100  # ustar `name`
 _COMMIT_SUFFIX = ".batch"
 # No hidden file, no parent, no drive letter, no option: a name that is safe wherever the pack is unpacked.
 _SAFE_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+
+_IS_PLAIN = re.compile(r"[ !#-\[\]-~]*").fullmatch  # what JSON does not escape
 
 # Key in `comment`, field of the note, the most bytes its JSON text may take. Ours: too long is a mistake of the caller.
 _OURS = (
@@ -120,7 +127,7 @@ def decode_header(raw: bytes, pack_id: str, at: int) -> StoredMember:
         records = dict(_records(raw[BLOCK:-BLOCK]))
         name, size, comment = records["path"], int(records["size"]), json.loads(records["comment"])
         # Bytes that a sender made look like a member are none: nobody outside knows the pack's id.
-        if comment["pack"] != pack_id or comment.pop("crc32") != _crc(name, size, comment):
+        if comment["pack"] != pack_id or comment.pop("crc32") != _crc(name, size, _compact(comment)):
             raise HeaderError
         return StoredMember(pack_id, at + HEADER_BYTES, size, bytes.fromhex(comment["sha256"]), name, _note(comment))
     except (tarfile.HeaderError, ValueError, KeyError, TypeError) as error:
@@ -136,24 +143,31 @@ def _comment(member: StoredMember, room: int) -> str:
     note = member.note
     comment = {"sha256": member.sha256.hex(), "pack": member.pack_id, "received_at": note.received_at.isoformat()}
     for key, field, most in _OURS:
-        text = getattr(note, field)
-        if len(_escaped(text)) > most:
-            raise InvalidError(f"The {key} of a member takes more than {most} bytes.", "Shorten it.")
-        comment[key] = text
-    comment |= {key: _cut(getattr(note, field), most) for key, field, most in _SENDERS}
-    comment = {key: text for key, text in comment.items() if text}
-    # The end of a path tells more than its beginning.
-    comment["file_name"] = _cut(note.file_name[::-1], room - len(_compact(comment | {"file_name": "", "crc32": "0" * 8})))[::-1]
-    return _compact(comment | {"crc32": _crc(member.name, member.size, comment)})
+        if text := getattr(note, field):
+            if len(_escaped(text)) > most:
+                raise InvalidError(f"The {key} of a member takes more than {most} bytes.", "Shorten it.")
+            comment[key] = text
+    for key, field, most in _SENDERS:
+        if text := getattr(note, field):
+            comment[key] = _cut(text, most)
+    comment["file_name"] = ""
+    if note.file_name:
+        comment["file_name"] = _end_of_name(note.file_name, room - len(_compact(comment | {"crc32": "0" * 8})))
+    text = _compact(comment)
+    return f'{text[:-1]},"crc32":"{_crc(member.name, member.size, text)}"}}'
 
 
-def _crc(name: str, size: int, comment: Mapping[str, str]) -> str:
+def _end_of_name(file_name: str, room: int) -> str:
+    """The end of a path tells more than its beginning."""
+    return _cut(file_name[::-1], room)[::-1]
+
+
+def _crc(name: str, size: int, comment: str) -> str:
     """Guards what the checksums of ustar do not cover: a flipped bit must not move a member to another project."""
-    return f"{zlib.crc32(f'{name} {size} {_compact(comment)}'.encode()):08x}"
+    return f"{zlib.crc32(f'{name} {size} {comment}'.encode()):08x}"
 
 
-def _compact(comment: Mapping[str, str]) -> str:
-    return json.dumps(comment, separators=(",", ":"))
+_compact: Callable[[Mapping[str, str]], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _cut(text: str, most: int) -> str:
@@ -169,7 +183,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    return json.dumps(text)[1:-1]
+    return text if _IS_PLAIN(text) else json.dumps(text)[1:-1]
 
 
 def _record(key: str, value: str) -> bytes:
@@ -193,10 +207,15 @@ def _records(area: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _ustar(name: str, size: int, kind: bytes, at: datetime) -> bytes:
-    header = tarfile.TarInfo(name)
-    header.size = size if size <= _LARGEST_USTAR_SIZE else 0
-    header.type, header.mode, header.mtime = kind, 0o600, max(0, int(at.timestamp()))
-    return header.tobuf(tarfile.USTAR_FORMAT)
+    length = b"%011o\0" % (size if size <= _LARGEST_USTAR_SIZE else 0)
+    time = b"%011o\0" % max(0, int(at.timestamp()))
+    nobody = b"0000000\0"
+
+    def pack(checksum: bytes) -> bytes:
+        before = (name.encode("ascii"), b"0000600\0", nobody, nobody, length, time, checksum, kind)
+        return _USTAR.pack(*before, b"", b"ustar", b"00", b"", b"", b"", b"", b"")
+
+    return pack(b"%06o\0 " % sum(pack(_SPACES_AS_CHECKSUM)))
 
 
 def _is_ustar(block: bytes, kind: bytes) -> bool:

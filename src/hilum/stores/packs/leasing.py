@@ -52,6 +52,14 @@ class OpenPacks:
             self._opening.append(use)
         return self._open(use)
 
+    def take_free(self) -> OpenPack | None:
+        """A pack for a whole body, where one is free now; None: `take` may have to wait, or to open one."""
+        with self._changed:
+            pack = None if self._is_closed else self._free_pack()
+            if pack is not None:
+                pack.use = Use.BRIEF
+            return pack
+
     def give_back(self, pack: OpenPack) -> bool:
         """Free the pack; whether it left instead and is the caller's to seal."""
         with self._changed:
@@ -117,16 +125,20 @@ class Lease:
 
     Args:
         packs: where the pack is given back.
-        use: what for.
+        pack: taken there for `use`.
         wait: returns when a sync is done and what it covers is indexed.
         retire: seals a pack that has left.
-
-    Raises:
-        HilumError: as `OpenPacks.take`.
     """
 
-    def __init__(self, packs: OpenPacks, use: Use, wait: Callable[[OpenPack, SyncRound], None], retire: Callable[[OpenPack], None]) -> None:
-        self.pack = packs.take(use)
+    def __init__(
+        self,
+        packs: OpenPacks,
+        pack: OpenPack,
+        use: Use,
+        wait: Callable[[OpenPack, SyncRound], None],
+        retire: Callable[[OpenPack], None],
+    ) -> None:
+        self.pack = pack
         self._start = self.pack.end
         self._packs = packs
         self._use = use
@@ -140,15 +152,23 @@ class Lease:
         Raises:
             HilumError: they are not.
         """
+        self.begin_finish(members)()
+
+    def begin_finish(self, members: list[StoredMember]) -> Callable[[], None]:
+        """The first half of `finish`, which waits for nothing; returns the second, which does."""
         self._is_over = True
         sync = self.pack.join(members)
         # What stands after a batch proves to recovery that the batch was durable, so nobody may write behind it before it is.
         is_shared = self._use is not Use.BATCH
         leaves = is_shared and self._packs.give_back(self.pack)
-        try:
-            self._wait(self.pack, sync)
-        finally:
-            self._after(leaves if is_shared else self._packs.give_back(self.pack))
+
+        def wait() -> None:
+            try:
+                self._wait(self.pack, sync)
+            finally:
+                self._after(leaves if is_shared else self._packs.give_back(self.pack))
+
+        return wait
 
     def drop(self) -> None:
         """Cut the pack back to where the lease began and give it back."""

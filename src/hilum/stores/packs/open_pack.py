@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.model.errors import StorageError
 from hilum.model.members import MemberNote, StoredMember
-from hilum.stores.packs.disk import Disk, is_full, lock, refusal, sync_folder, write_fully
+from hilum.stores.packs.disk import Disk, is_full, lock, refusal, sync_folder, write_fully, write_gathered
 from hilum.stores.packs.grouping import GroupCommit, Round
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, commit_name, encode_header, member_name, padding
 from hilum.stores.packs.syncing import Syncing
@@ -21,6 +21,10 @@ class Use(Enum):
     BRIEF = auto()  # a whole body is being appended: worth waiting for
     STREAM = auto()  # held for as long as a sender takes
     BATCH = auto()  # the same, and until all of it is durable
+
+
+WholeBody = tuple[bytes | bytearray | memoryview, MemberNote, bytes]
+"""A member's bytes, its note and its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Durable:
 
 
 IndexRound = Round[Durable, None]
-SyncRound = Round[Appended, IndexRound]
+SyncRound = Round[Appended, IndexRound | None]
 
 
 class OpenPack:
@@ -56,7 +60,7 @@ class OpenPack:
         HilumError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, disk: Disk, announce: Callable[[Durable], IndexRound]) -> None:
+    def __init__(self, path: Path, disk: Disk, announce: Callable[[Durable], IndexRound | None]) -> None:
         self.pack_id = path.stem
         self.end = 0  # of the last member that is filled in
         self.durable_end = 0
@@ -69,7 +73,7 @@ class OpenPack:
         self._disk = disk
         self._announce = announce
         self._size = 0  # of the member being written
-        self._syncs: GroupCommit[Appended, IndexRound] = GroupCommit(self._sync, lambda error: refusal(error, self.pack_id))
+        self._syncs: GroupCommit[Appended, IndexRound | None] = GroupCommit(self._sync, lambda error: refusal(error, self.pack_id))
         self._fd = _create(path)
         self._syncing = Syncing(lambda: disk.sync(self._fd), disk.ahead_bytes)
 
@@ -109,6 +113,33 @@ class OpenPack:
         self.end, self._size = member.end, 0
         return member
 
+    def append(self, bodies: Sequence[WholeBody]) -> list[StoredMember]:
+        """Write whole members, one behind the other, with one call.
+
+        Header and bytes may reach the disk in any order: what follows them is believed only where the bytes have the header's digest.
+
+        Raises:
+            HilumError: as `write` and `fill_in`; none of them stands.
+        """
+        buffers: list[bytes | bytearray | memoryview] = []
+        members: list[StoredMember] = []
+        end = self.end
+        try:
+            for body, note, sha256 in bodies:
+                member = StoredMember(self.pack_id, end + HEADER_BYTES, len(body), sha256, member_name(note, sha256), note)
+                buffers += encode_header(member), body, padding(member.size)
+                members.append(member)
+                end = member.end
+            self._require_sound()
+            self._disk.require_space(end - self.end)
+            write_gathered(self._fd, buffers, self.end)
+        except Exception as error:
+            self._give_up(error)
+            raise refusal(error, self.pack_id) from error
+        self._syncing.note(sum(member.size for member in members))
+        self.end = end
+        return members
+
     def cut(self, end: int) -> None:
         """Take back what was written from `end` on and never acknowledged.
 
@@ -129,7 +160,7 @@ class OpenPack:
         """Take part in the next sync; done before the pack goes to the next hand, so that the order of syncs is the order of the file."""
         return self._syncs.join(Appended(members, self.end))
 
-    def finish(self, sync: SyncRound) -> IndexRound:
+    def finish(self, sync: SyncRound) -> IndexRound | None:
         """Wait until the members that joined are durable; return what `announce` returned.
 
         Raises:
@@ -164,7 +195,7 @@ class OpenPack:
         """Let the file and its lock go."""
         self._syncing.close(lambda: os.close(self._fd))
 
-    def _sync(self, appended: list[Appended]) -> IndexRound:
+    def _sync(self, appended: list[Appended]) -> IndexRound | None:
         self._require_sound()
         try:
             self._syncing.sync()

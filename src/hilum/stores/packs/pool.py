@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hilum.model.errors import HilumError, StorageError
+from hilum.model.errors import StorageError
 from hilum.model.members import MemberNote, StoredMember
-from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, refusal, sync_durably
-from hilum.stores.packs.grouping import GroupCommit
+from hilum.stores.packs.disk import Disk, count_free_bytes, pack_path, reason_of, refusal, sync_durably
+from hilum.stores.packs.indexing import Index, IndexBefore, IndexBehind, Indexing
 from hilum.stores.packs.leasing import Lease, OpenPacks
-from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use
+from hilum.stores.packs.open_pack import Durable, OpenPack, SyncRound, Use, WholeBody
 from hilum.stores.packs.recovering import recover
 from hilum.stores.packs.syncing import AHEAD_BYTES
 from hilum.stores.packs.writing import Batch, MemberWriter, require_digest
@@ -25,13 +25,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class PackPool:
-    """Stores members so that what it returned is on stable storage and indexed.
+    """Stores members so that what it returned is on stable storage and indexed, or soon will be.
 
     Args:
         folder: of all packs; on a local file system.
         kind: what these packs are for: `received`, `deidentified` or `results`.
         index: is told durable members, those of a pack in its order; one call at a time, many members a call. What it was told is
             where recovery begins, so all members of a call belong into one transaction.
+        indexes_behind: what is returned is durable, and the index follows; `settle` waits for it.
         on_opened: is told a new pack's id before anything is in it.
         on_sealed: is told a pack's id and size in bytes after its last member was indexed.
         pack_bytes: a pack is sealed when it has grown to this; the last member may go beyond.
@@ -51,9 +52,10 @@ class PackPool:
         folder: Path,
         *,
         kind: str,
-        index: Callable[[Sequence[StoredMember]], None],
+        index: Index,
         on_opened: Callable[[str], None],
         on_sealed: Callable[[str, int], None],
+        indexes_behind: bool = False,
         pack_bytes: int = 1 << 30,
         idle_seconds: float = 300.0,
         writers: int = 32,
@@ -67,16 +69,17 @@ class PackPool:
     ) -> None:
         self._disk = Disk(folder, free_bytes_watermark, sync, free_bytes, ahead_bytes)
         self._kind = kind
-        self._index = index
         self._on_opened = on_opened
         self._on_sealed = on_sealed
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._new_id = new_id
-        self._indexing: GroupCommit[Durable, None] = GroupCommit(self._index_round, _refuse_unindexed)
+        self._indexing: Indexing = IndexBehind(index) if indexes_behind else IndexBefore(index)
+        self._retire_left = self._retire_apart if indexes_behind else self._retire
         self._packs = OpenPacks(self._open, pack_bytes=pack_bytes, most=writers, wait_seconds=wait_seconds, clock=clock)
         self._unsettled: list[OpenPack] = []  # abandoned, or not sealed
         self._settling = threading.Lock()
+        self._retiring: list[threading.Thread] = []
 
     def store(self, body: bytes | bytearray | memoryview, note: MemberNote, expected_sha256: bytes | None = None) -> StoredMember:
         """Keep a whole body; callers of the same moment share one sync and one call of `index`.
@@ -89,12 +92,11 @@ class PackPool:
         sha256 = hashlib.sha256(body).digest()
         require_digest(sha256, expected_sha256)
         with self._lease(Use.BRIEF) as lease:
-            lease.pack.write(body)
-            member = lease.pack.fill_in(replace(note, kind=self._kind), sha256)
+            [member] = lease.pack.append([(body, self._marked(note), sha256)])
             lease.finish([member])
         return member
 
-    def store_all(self, bodies: Sequence[tuple[bytes | bytearray | memoryview, MemberNote, bytes]]) -> list[StoredMember]:
+    def store_all(self, bodies: Sequence[WholeBody]) -> list[StoredMember]:
         """Keep whole bodies with one sync and one call of `index`: cheaper than as many threads that each `store` one.
 
         Args:
@@ -104,12 +106,26 @@ class PackPool:
             StorageFullError, StorageError: as `store`; none of them is acknowledged.
         """
         with self._lease(Use.BRIEF) as lease:
-            members = []
-            for body, note, sha256 in bodies:
-                lease.pack.write(body)
-                members.append(lease.pack.fill_in(replace(note, kind=self._kind), sha256))
+            members = lease.pack.append([(body, self._marked(note), sha256) for body, note, sha256 in bodies])
             lease.finish(members)
         return members
+
+    def append_now(self, body: bytes | bytearray | memoryview, note: MemberNote) -> Callable[[], None] | None:
+        """As `store`, without waiting for anything but the page cache.
+
+        Returns:
+            what waits until the body is durable, or raises as `store`; None: no pack is free, `make_room` first.
+        """
+        pack = None if self._indexing.is_behind else self._packs.take_free()
+        if pack is None:
+            return None
+        with Lease(self._packs, pack, Use.BRIEF, self._wait, self._retire_left) as lease:
+            return lease.begin_finish(pack.append([(body, self._marked(note), hashlib.sha256(body).digest())]))
+
+    def make_room(self) -> None:
+        """Return when `append_now` finds a pack, unless somebody else is quicker; raises as `begin`."""
+        with self._lease(Use.BRIEF):
+            pass
 
     def begin(self, note: MemberNote) -> MemberWriter:
         """Begin a member of unknown length; it holds a pack until it is committed or abandoned.
@@ -119,7 +135,7 @@ class PackPool:
             StorageError: the disk failed, or every pack is held by a slow sender.
         """
         lease = self._lease(Use.STREAM)
-        return MemberWriter(lease.pack, replace(note, kind=self._kind), lambda member: lease.finish([member]), lease.drop)
+        return MemberWriter(lease.pack, self._marked(note), lambda member: lease.finish([member]), lease.drop)
 
     def batch(self) -> Batch:
         """Begin members that become visible all or none; raises as `begin`."""
@@ -142,6 +158,17 @@ class PackPool:
         """Take nothing more and seal all packs; one that a stream still holds is sealed when it ends."""
         for pack in self._packs.close():
             self._retire(pack)
+        for thread in self._retiring:
+            thread.join()
+        self._indexing.close()
+
+    def settle(self) -> None:
+        """Return when all that was stored before is indexed.
+
+        Raises:
+            StorageError: the index fails; it is told again until it succeeds.
+        """
+        self._indexing.settle()
 
     def __enter__(self) -> Self:
         return self
@@ -149,9 +176,13 @@ class PackPool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def _marked(self, note: MemberNote) -> MemberNote:
+        return note if note.kind == self._kind else replace(note, kind=self._kind)
+
     def _lease(self, use: Use) -> Lease:
         self._disk.require_space(0)
-        return Lease(self._packs, use, self._wait, self._retire)
+        self._indexing.require()
+        return Lease(self._packs, self._packs.take(use), use, self._wait, self._retire_left)
 
     def _open(self) -> OpenPack:
         path = pack_path(self._disk.folder, self._new_id())
@@ -169,20 +200,11 @@ class PackPool:
         if pack.is_refused and pack.indexed_end < sync.items[-1].end:
             raise StorageError(f"What stands before it in pack {pack.pack_id} could not be indexed.", "Send it again.")
 
-    def _index_round(self, told: list[Durable]) -> None:
-        """Where members of a pack could not be indexed none behind them is: they are cut off together."""
-        taken = [each for each in told if not each.pack.is_refused]
-        members = [member for each in taken for member in each.members]
-        try:
-            if members:
-                self._index(members)
-        except BaseException:
-            for each in taken:
-                if each.members:
-                    each.pack.refuse()
-            raise
-        for each in taken:
-            each.pack.indexed_end = each.end
+    def _retire_apart(self, pack: OpenPack) -> None:
+        """Nobody waits for it: sealing waits for the index, and a member's yes does not."""
+        thread = threading.Thread(target=self._retire, args=(pack,), name=f"sealing {pack.pack_id}")
+        self._retiring = [other for other in self._retiring if other.is_alive()] + [thread]
+        thread.start()
 
     def _retire(self, pack: OpenPack) -> None:
         """Seal a pack that left the pool."""
@@ -192,6 +214,7 @@ class PackPool:
         try:
             # Whoever still waits for a sync of this pack joined before us: their members are indexed before the ledger calls it sealed.
             self._wait(pack, pack.join([]))
+            self._indexing.settle()
             self._on_sealed(pack.pack_id, pack.seal())
         except Exception:  # noqa: BLE001 - the caller's own member may be safe, and this pack is not lost: `tend` comes back to it
             _LOG.warning("Pack %s could not be sealed; it will be read again.", pack.pack_id, exc_info=True)
@@ -206,7 +229,7 @@ class PackPool:
         try:
             pack.cut_refused()
         except OSError as error:
-            _LOG.warning("Pack %s could not be cut yet: %s", pack.pack_id, error)
+            _LOG.warning("Pack %s could not be cut yet: %s", pack.pack_id, reason_of(error))
         finally:
             with self._settling:
                 self._unsettled.append(pack)
@@ -217,6 +240,7 @@ class PackPool:
         try:
             # What is durable and still waits for the index comes first: only then is it known where the pack ends.
             self._indexing.finish(self._indexing.join(Durable(pack, [], pack.durable_end)))
+            self._indexing.settle()
             recovery = recover(pack_path(self._disk.folder, pack.pack_id), end=pack.indexed_end, sync=self._disk.sync)
             for member in recovery.damaged:
                 _LOG.error("The acknowledged member at %d of pack %s is damaged.", member.offset, pack.pack_id)
@@ -225,9 +249,3 @@ class PackPool:
             _LOG.warning("Pack %s could not be read again.", pack.pack_id, exc_info=True)
             return False
         return True
-
-
-def _refuse_unindexed(error: Exception) -> HilumError:
-    if isinstance(error, HilumError):
-        return type(error)(error.sentence, error.mend)
-    return StorageError(f"The bytes are durable but the pack index could not be written ({type(error).__name__}).", "Send them again.")

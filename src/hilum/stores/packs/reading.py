@@ -11,7 +11,7 @@ from typing import Final
 from hilum.model.errors import StorageError
 from hilum.model.members import StoredMember
 from hilum.model.outcomes import StoredBytes
-from hilum.stores.packs.disk import pack_path
+from hilum.stores.packs.disk import pack_path, reason_of
 
 CHUNK: Final = 1 << 20
 _RESTORE = "Run `hilum verify`, and restore the pack from a copy."
@@ -58,7 +58,7 @@ class PackReader:
                 parts.append(part)
                 missing -= len(part)
         except OSError as error:
-            raise StorageError(f"Pack {pack_id} cannot be read at {offset}: {error}.", "Look at the disk.") from error
+            raise StorageError(f"Pack {pack_id} cannot be read at {offset}: {reason_of(error)}.", "Look at the disk.") from error
         if missing:
             raise StorageError(f"Pack {pack_id} ends before {offset + size}.", _RESTORE)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -101,7 +101,7 @@ class _PackFile:
         try:
             self.fd = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise StorageError(f"Pack {path.stem} cannot be opened: {error.strerror}.", _RESTORE) from error
+            raise StorageError(f"Pack {path.stem} cannot be opened: {reason_of(error)}.", _RESTORE) from error
 
     def is_removed(self) -> bool:
         """Whether the pack was erased meanwhile: its bytes must not be readable through us."""

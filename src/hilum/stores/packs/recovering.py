@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hilum.model.errors import StorageError
 from hilum.model.members import StoredMember
-from hilum.stores.packs.disk import lock, sync_durably, sync_folder, write_fully
+from hilum.stores.packs.disk import lock, reason_of, sync_durably, sync_folder, write_fully
 from hilum.stores.packs.layout import END_OF_ARCHIVE
 from hilum.stores.packs.scanning import verify_open
 
@@ -49,7 +49,7 @@ def recover(path: Path, start: int = 0, *, end: int | None = None, sync: Callabl
         finally:
             os.close(fd)
     except OSError as error:
-        raise StorageError(f"Pack {path.stem} cannot be recovered: {error}.", "Look at the disk.") from error
+        raise StorageError(f"Pack {path.stem} cannot be recovered: {reason_of(error)}.", "Look at the disk.") from error
 
 
 def _recover(fd: int, path: Path, start: int, end: int | None, sync: Callable[[int], None]) -> Recovery:

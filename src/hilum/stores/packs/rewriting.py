@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hilum.model.errors import HilumError, StorageError
 from hilum.model.members import StoredMember
-from hilum.stores.packs.disk import find_packs, is_pack_id, lock, pack_path, refusal, sync_durably, sync_folder, write_fully
+from hilum.stores.packs.disk import find_packs, is_pack_id, lock, pack_path, reason_of, refusal, sync_durably, sync_folder, write_fully
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, encode_header, is_commit, padding, successor
 from hilum.stores.packs.scanning import read_headers
 
@@ -96,7 +96,7 @@ def remove(folder: Path, pack_id: str) -> None:
         pack_path(folder, pack_id).unlink(missing_ok=True)
         sync_folder(folder)
     except OSError as error:
-        raise StorageError(f"Pack {pack_id} could not be removed: {error}.", "Look at the disk.") from error
+        raise StorageError(f"Pack {pack_id} could not be removed: {reason_of(error)}.", "Look at the disk.") from error
 
 
 def settle(folder: Path, known: Collection[str]) -> Settlement:
@@ -120,7 +120,7 @@ def settle(folder: Path, known: Collection[str]) -> Settlement:
             (folder / name).unlink()
         sync_folder(folder)
     except OSError as error:
-        raise StorageError(f"What a killed rewriting left could not be removed: {error}.", "Look at the disk.") from error
+        raise StorageError(f"What a killed rewriting left could not be removed: {reason_of(error)}.", "Look at the disk.") from error
     superseded = {pack_id for pack_id in strangers if has_successor(pack_id, strangers)}
     return Settlement(removed, [pack_id for pack_id in strangers if pack_id not in leftover and pack_id not in superseded])
 

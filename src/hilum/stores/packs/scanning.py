@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hilum.model.errors import StorageError
 from hilum.model.members import StoredMember
+from hilum.stores.packs.disk import reason_of
 from hilum.stores.packs.layout import END_OF_ARCHIVE, HEADER_BYTES, HeaderError, decode_header, encode_commit, is_commit
 
 _CHUNK = 1 << 20
@@ -69,7 +70,7 @@ def scan(path: Path, start: int = 0) -> Iterator[ScannedMember]:
         with path.open("rb", buffering=0) as pack:
             yield from scan_open(pack.fileno(), path.stem, start, os.fstat(pack.fileno()).st_size)
     except OSError as error:
-        raise StorageError(f"Pack {path.stem} cannot be read: {error}.") from error
+        raise StorageError(f"Pack {path.stem} cannot be read: {reason_of(error)}.", "Look at the disk.") from error
 
 
 def scan_open(fd: int, pack_id: str, start: int, end: int) -> Iterator[ScannedMember]:
@@ -88,7 +89,7 @@ def verify(path: Path, start: int = 0) -> Verification:
         with path.open("rb", buffering=0) as pack:
             return verify_open(pack.fileno(), path.stem, start)
     except OSError as error:
-        raise StorageError(f"Pack {path.stem} cannot be read: {error}.") from error
+        raise StorageError(f"Pack {path.stem} cannot be read: {reason_of(error)}.", "Look at the disk.") from error
 
 
 def verify_open(fd: int, pack_id: str, start: int = 0, end: int | None = None) -> Verification:

@@ -5,7 +5,7 @@ Items (intake, study, workitem) keep their state in one table, `items`; every mo
 
 from hilum.stores.schema.callers import grants, projects, replies, tokens, users
 from hilum.stores.schema.columns import metadata
-from hilum.stores.schema.deciding import findings, matches, templates
+from hilum.stores.schema.deciding import acceptances, findings, matches, private_tags, templates
 from hilum.stores.schema.erasing import tombstones
 from hilum.stores.schema.holding import (
     instances,
@@ -18,10 +18,12 @@ from hilum.stores.schema.holding import (
     study_datasets,
 )
 from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
+from hilum.stores.schema.pictures import pictures
 from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
 
 __all__ = [
+    "acceptances",
     "artifacts",
     "commitment_reports",
     "derivatives",
@@ -40,6 +42,8 @@ __all__ = [
     "packs",
     "patients",
     "peers",
+    "pictures",
+    "private_tags",
     "projects",
     "receipts",
     "replies",

@@ -33,6 +33,7 @@ studies = Table(
     at("created_at", nullable=False, index=True),
     at("last_received_at", nullable=False),
     UniqueConstraint("project_id", "study_instance_uid"),
+    Index("ix_studies_age", "project_id", "last_received_at"),
 )
 
 study_datasets = Table(

@@ -37,6 +37,7 @@ intakes = Table(
     Column("sender", String(160), index=True),  # of a door whose senders never say that they are through: what makes deliveries one
     Column("interrupted", Boolean, nullable=False, server_default=false()),
     at("imported_until_at"),  # all that was indexed by then is imported
+    at("ended_at"),  # its sender's last association was over
 )
 
 peers = Table(  # DICOM application entities that we know (PS3.8 7.1.1.3)
@@ -111,6 +112,8 @@ members = Table(  # the pack index
 )
 
 Index("ix_members_deleted", members.c.pack_id, postgresql_where=text("state = 'deleted'"), sqlite_where=text("state = 'deleted'"))
+_made = text("state = 'made'")
+Index("ix_members_made", members.c.key, postgresql_where=_made, sqlite_where=_made)
 _aside = text("state IN ('set_aside', 'conflict')")
 Index("ix_members_aside", members.c.key, postgresql_where=_aside, sqlite_where=_aside)
 _clashing = text("clashing_study_id IS NOT NULL")

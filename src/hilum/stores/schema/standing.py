@@ -1,6 +1,6 @@
 """Where every item stands, and how it came there."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from hilum.stores.schema.columns import Key, Uuid, at, metadata
 
@@ -43,4 +43,7 @@ moves = Table(
     Column("why", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("traceback", Text),
+    Column("transaction_id", BigInteger, nullable=False, server_default="0"),  # PostgreSQL's; 0 with SQLite, whose ids are in commit order
+    Index("ix_moves_committed", "transaction_id", "id"),
+    sqlite_autoincrement=True,  # else the id of a deleted move is given again, and who listens has seen it
 )

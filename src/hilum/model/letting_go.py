@@ -1,0 +1,35 @@
+"""Findings as results report them: an error in spite of which they were made says who let it go."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from hilum.model.lifecycle import Stage, Status
+from hilum.model.outcomes import Finding, Severity
+from hilum.model.records import Move
+from hilum.model.templates import Template
+
+
+def report_findings(findings: Sequence[Finding], template: Template, moves: Iterable[Move]) -> tuple[str, ...]:
+    """The sentences of the findings that concern a template's workitem.
+
+    Args:
+        moves: the workitem's, oldest first.
+    """
+    by_person = _let_go_by_person(moves)
+    concerned = [finding for finding in findings if finding.template in ("", template.name)]
+    return tuple(" ".join((finding.sentence, *_let_go(finding, template, by_person))) for finding in concerned)
+
+
+def _let_go(finding: Finding, template: Template, by_person: str) -> Iterator[str]:
+    weight = template.severities.get(finding.check, finding.severity)
+    if weight is Severity.ERROR and by_person:
+        yield by_person
+    elif finding.severity is Severity.ERROR and weight is not Severity.ERROR:
+        yield f"Let go by {template.name}, for which this is {'a warning' if weight is Severity.WARNING else 'for the record'}."
+
+
+def _let_go_by_person(moves: Iterable[Move]) -> str:
+    """Matching holds with errors at the first stage; only a person's retry leads on from there."""
+    for move in reversed(list(moves)):
+        if (move.verb, move.from_stage, move.from_status) == ("retry", Stage.DEIDENTIFYING, Status.HELD):
+            return f"Let go by {move.who}: {move.why}"
+    return ""

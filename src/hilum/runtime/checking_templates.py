@@ -1,0 +1,92 @@
+"""Whether a template can work: its parts exist and take their settings, its attributes are DICOM's, its operators fit their VRs."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from hilum.dicom.attributes import UnknownAttributeError, parse_path, vr_of
+from hilum.dicom.comparing import form_of
+from hilum.model.errors import InvalidError
+from hilum.model.judging import Operator, prepare, vr_of_condition
+from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, depth_of
+from hilum.model.templates import Template
+from hilum.runtime.registry import find_classes, find_members
+
+DEEPEST = 20  # groups within groups
+
+
+def check_template(template: Template) -> None:
+    """Raise InvalidError where the template could not work, with the mend."""
+    for trouble in _troubles(template):
+        raise trouble
+
+
+def _troubles(template: Template) -> Iterator[InvalidError]:
+    processors, destinations = find_classes("hilum.processors"), find_classes("hilum.destinations")
+    for named in template.attributes():
+        yield from _attribute_troubles(named)
+    yield from _unknown("check", template.severities, find_members("hilum.checks"))
+    yield from _unknown("processor", [step.processor for step in template.processing], processors)
+    yield from _unknown("destination", [delivery.destination for delivery in template.destinations], destinations)
+    if template.deidentification != "keep":
+        yield InvalidError(f"There is no de-identification profile {template.deidentification!r}.", "Name keep.")
+    for rule in template.rules():
+        if depth_of(rule) > DEEPEST:
+            yield InvalidError(f"Groups lie more than {DEEPEST} deep in each other.", "Say it with fewer.")
+    operators = find_members("hilum.operators")
+    for condition in template.conditions():
+        yield from condition_troubles(condition, operators)
+    for step in template.processing:
+        yield from _setting_troubles(step.processor, processors[step.processor].Settings, step.settings)
+    for delivery in template.destinations:
+        yield from _setting_troubles(delivery.destination, destinations[delivery.destination].Settings, delivery.settings)
+
+
+def condition_troubles(condition: Condition, operators: Mapping[str, Operator]) -> Iterator[InvalidError]:
+    """Why a condition cannot be asked: no such operator, one that does not fit the VR, or a value that is none of the VR's."""
+    if condition.operator not in operators:
+        yield from _unknown("operator", [condition.operator], operators)
+        return
+    operator, vr, form = operators[condition.operator], vr_of_condition(condition), form_of(vr_of_condition(condition))
+    if not operator.vrs & {vr, *vr.split(" or ")}:
+        fitting = ", ".join(kind for kind, one in operators.items() if vr in one.vrs)
+        yield InvalidError(
+            f"{condition.operator} cannot be asked of {condition.attribute}, which is {form.kind} (VR {vr}). {form.hint}",
+            f"Use {fitting}.",
+        )
+    if condition.attribute == NUMBER_OF_INSTANCES and condition.quantifier != "first":
+        yield InvalidError(f"{NUMBER_OF_INSTANCES} is the series' and no slice's.", "Leave the quantifier out.")
+    try:
+        prepare(condition, operator)
+    except ValueError as error:
+        example = f" Example: {form.example}." if form.example else ""
+        yield InvalidError(f"{condition.attribute} {condition.operator}: {error}", f"{form.hint}{example}")
+
+
+def _attribute_troubles(path: str) -> Iterator[InvalidError]:
+    try:
+        *sequences, _ = parse_path(path)
+    except UnknownAttributeError as error:
+        yield InvalidError(f"There is no attribute {path!r}: {error}", "Search for it with `hilum template tags WORDS`.")
+        return
+    for step in sequences:
+        if vr_of(step.tag, step.creator) not in ("SQ", "UN"):
+            yield InvalidError(
+                f"{path!r} leads through ({step.tag >> 16:04X},{step.tag & 0xFFFF:04X}), which is no sequence.", "Mend the path."
+            )
+
+
+def _unknown(noun: str, named: Collection[str], known: Collection[str]) -> Iterator[InvalidError]:
+    for name in named:
+        if name not in known:
+            yield InvalidError(f"There is no {noun} {name!r}.", f"Known are {', '.join(known)}.")
+
+
+def _setting_troubles(kind: str, model: Any, settings: dict[str, Any]) -> Iterator[InvalidError]:
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        yield InvalidError(f"The settings of {kind} are wrong at {where!r}: {first['msg']}.", "Look at its page in docs/.")

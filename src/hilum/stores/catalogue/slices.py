@@ -1,0 +1,71 @@
+"""What rules ask of a series beyond its first instance: the values of the other slices, and what of it was never read."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from hilum.model.records import Series
+from hilum.stores.schema import instances, kept_attributes
+
+CHUNK = 500  # keys a statement
+_Key = TypeVar("_Key", int, str)
+
+
+def kept_generations(connection: Connection) -> dict[str, int]:
+    """Attribute -> the generation at which it began to be kept."""
+    return {row.keyword: row.generation for row in connection.execute(select(kept_attributes))}
+
+
+NEVER = 1 << 62
+"""The generation of an attribute that is not kept."""
+
+
+class Unread:
+    """What of a series was never read, by the generation at which it was.
+
+    Args:
+        kept: attribute -> the generation at which it began to be kept.
+    """
+
+    def __init__(self, kept: Mapping[str, int]) -> None:
+        self._kept = kept
+        self._by_generation: dict[int, frozenset[str]] = {}
+
+    def at(self, generation: int) -> frozenset[str]:
+        """The attributes that began to be kept only after `generation`."""
+        known = self._by_generation.get(generation)
+        if known is None:
+            known = frozenset(keyword for keyword, since in self._kept.items() if since > generation)
+            self._by_generation[generation] = known
+        return known
+
+
+def with_others(connection: Connection, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
+    """The series with the values of `varying` in their other instances (`records.Series.others`)."""
+    counted: dict[int, Counter[tuple[str, Any]]] = {one.key: Counter() for one in found}
+    for keys in chunked([one.key for one in found], CHUNK):
+        rows = connection.execute(select(instances.c.series_key, instances.c.differs).where(instances.c.series_key.in_(keys)))
+        for series_key, differs in rows:
+            counted[series_key].update(_differing(differs, varying))
+    return [replace(one, others=_by_attribute(counted[one.key])) for one in found]
+
+
+def _differing(differs: Mapping[str, Any] | None, varying: Collection[str]) -> Iterable[tuple[str, Any]]:
+    if not differs:
+        return ()
+    return [(name, tuple(value) if isinstance(value, list) else value) for name in varying if (value := differs.get(name, ...)) is not ...]
+
+
+def _by_attribute(counted: Mapping[tuple[str, Any], int]) -> dict[str, list[tuple[Any, int]]]:
+    others: dict[str, list[tuple[Any, int]]] = {}
+    for (name, value), number in counted.items():
+        others.setdefault(name, []).append((value, number))
+    return others
+
+
+def chunked(keys: Sequence[_Key], size: int) -> Iterator[Sequence[_Key]]:
+    """Some keys at a time."""
+    return (keys[start : start + size] for start in range(0, len(keys), size))

@@ -1,0 +1,131 @@
+"""Templates over HTTP: YAML in and out, the schema, the dictionary and its private part, operators, dry-runs."""
+
+import uuid
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from hilum.model.identity import Role
+from hilum.model.templates import Template
+from hilum.runtime.assembling import shipped_templates
+from hilum.runtime.template_files import from_yaml, to_yaml
+
+YAML = {"content-type": "application/yaml"}
+RULE = {"all": [{"attribute": "Modality", "operator": "one-of", "value": ["CT", "PT"]}]}
+
+
+def new_name():
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+def definition(**options):
+    return {"name": new_name(), "processing": [{"processor": "dcm2niix"}], "active": False, "rule": RULE, **options}
+
+
+@pytest.mark.parametrize("template", shipped_templates(), ids=lambda one: one.name)
+def test_a_shipped_template_survives_yaml_both_ways(template):
+    assert Template.model_validate(from_yaml(to_yaml(template))) == template
+
+
+def test_a_template_that_is_exported_and_imported_is_the_same_and_a_changed_one_is_the_next_version(site):
+    client = site.client()
+    made = client.post("/templates", json=definition(title="Prüfung")).json()
+    text = client.get(f"/templates/{made['name']}/yaml")
+    assert (text.headers["content-type"].partition(";")[0], "Prüfung" in text.text) == ("application/yaml", True)
+    again = client.post("/templates/yaml", content=text.content, headers=YAML)
+    assert again.status_code == 201, again.text
+    assert again.json() == made | {"version": 2}
+    changed = yaml.safe_load(text.text) | {"name": new_name()}
+    assert client.post("/templates/yaml", content=yaml.safe_dump(changed), headers=YAML).json()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", b"- 1", b"name: [", b"title: x", b"a: &a [1, 1]\nname: t\nb: [*a, *a]", b"[" * 5000, b"name: t\nunknown: 1"]
+)
+def test_yaml_that_is_no_template_is_refused(site, body):
+    reply = site.client().post("/templates/yaml", content=body, headers=YAML)
+    assert reply.status_code == 422, reply.text
+
+
+def test_the_schema_describes_what_a_template_holds(site):
+    schema = site.client().get("/template-schema").json()
+    assert {"rule", "required_series", "processing", "priority"} <= schema["properties"].keys()
+    assert {"AllOf", "AnyOf", "NoneOf", "Condition"} <= schema["$defs"].keys()
+    TypeAdapter(Template).validate_python(definition())
+
+
+def test_the_whole_dictionary_can_be_searched_by_keyword_name_and_tag(site):
+    client = site.client()
+    for text in ("slice thick", "SliceThickness", "00180050", "(0018,0050)"):
+        first = client.get("/attributes", params={"text": text}).json()["items"][0]
+        assert (first["attribute"], first["tag"], first["vr"]) == ("SliceThickness", "00180050", "DS")
+    assert "at-least" in first["operators"]
+    assert "contains" not in first["operators"]
+    assert "decimal number" in first["hint"]
+    assert client.get("/attributes", params={"text": "no such thing"}).json()["items"] == []
+
+
+def test_operators_say_what_they_do_and_which_vr_they_fit(site):
+    client = site.client()
+    assert len(client.get("/operators").json()["items"]) >= 19
+    of_dates = {one["operator"] for one in client.get("/operators", params={"vr": "DA"}).json()["items"]}
+    assert {"date-within", "between", "contains", "is-empty"} <= of_dates
+    assert "date-within" not in {one["operator"] for one in client.get("/operators", params={"vr": "DS"}).json()["items"]}
+
+
+def test_a_private_tag_can_be_asked_for_once_the_site_has_named_it(site):
+    client, path = site.client(), f"(0019,100C) {uuid.uuid4().hex[:8]}"
+    asking = definition(rule={"attribute": path, "operator": "at-least", "value": 3})
+    refused = client.post("/templates", json=asking)
+    assert (refused.status_code, "give the private attribute a name" in refused.json()["detail"]) == (422, True), refused.text
+    named = client.post("/attributes", json={"attribute": path, "name": "Dose of tracer", "vr": "IS"})
+    assert named.status_code == 201, named.text
+    found = client.get("/attributes", params={"text": "dose tracer"}).json()["items"]
+    assert path in [one["attribute"] for one in found]
+    made = client.post("/templates", json=asking)
+    assert made.status_code == 201, made.text
+    assert made.json()["rule"]["vr"] == "IS"
+    assert client.post("/attributes", json={"attribute": path, "name": "again", "vr": "DS"}).status_code == 409
+    assert client.delete("/attributes", params={"attribute": path}).status_code == 204
+    assert client.delete("/attributes", params={"attribute": path}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        {"attribute": "SliceThickness", "name": "thick", "vr": "DS"},
+        {"attribute": "(0019,100C)", "name": "n", "vr": "IS"},
+        {"attribute": "(0019,100C) SIEMENS MR HEADER", "name": "b", "vr": "IS"},
+        {"attribute": "(0019,100C) ACME", "name": "n", "vr": "XX"},
+        {"attribute": "(0019,100C) ACME", "name": "", "vr": "IS"},
+    ],
+)
+def test_only_an_unknown_private_attribute_gets_a_name_and_a_vr(site, naming):
+    assert site.client().post("/attributes", json=naming).status_code == 422
+
+
+def test_groups_may_not_lie_deeper_than_anybody_could_read(site):
+    rule = RULE
+    for _ in range(30):
+        rule = {"any": [rule]}
+    reply = site.client().post("/templates", json=definition(rule=rule))
+    assert (reply.status_code, "deep in each other" in reply.json()["detail"]) == (422, True), reply.text
+
+
+def test_a_dry_run_tells_what_a_draft_would_match_and_saves_nothing(site, uploading, shared_data):
+    project = site.project()
+    upload = uploading(project)
+    for path in sorted((shared_data / "ms_dicom/patient01").rglob("*.dcm"))[:4]:
+        upload.put(path.name, path.read_bytes())
+    upload.finish()
+    client = site.client(site.token("admin", Role.BUILDER))
+    draft = definition(rule={"attribute": "Modality", "operator": "equals", "value": "MR"})
+    answer = client.post(f"/templates/{draft['name']}/dry-run", json={"template": draft, "days": 7})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["compared_with"], told["series"]["not_judged"], told["never_kept"]) == (None, 0, [])
+    assert told["series"]["gained"] == told["series"]["matched"] >= 1
+    assert told["examples"][0]["sentence"].endswith("series fit.")
+    assert client.get(f"/templates/{draft['name']}").status_code == 404
+    assert client.post(f"/templates/{draft['name']}/dry-run", json={}).status_code == 404

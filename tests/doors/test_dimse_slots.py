@@ -1,0 +1,50 @@
+"""Places for associations: counted over processes, freed by the kernel when one of them is killed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hilum.doors.dimse_slots import Slots
+
+OTHER = """
+import sys
+from pathlib import Path
+from hilum.doors.dimse_slots import Slots
+slots = Slots(Path(sys.argv[1]))
+print(sum(slots.take("CT1", 4) is not None for _ in range(3)), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def slots(tmp_path: Path) -> Iterator[Slots]:
+    opened = Slots(tmp_path / "slots")
+    yield opened
+    opened.close()
+
+
+def test_there_are_as_many_as_were_said_for_each_name(slots: Slots) -> None:
+    assert [slots.take("CT1", 3) is None for _ in range(4)] == [False, False, False, True]
+    assert slots.take("CT2", 3) is not None
+
+
+def test_what_is_given_back_can_be_taken_again(slots: Slots) -> None:
+    place = slots.take("", 1)
+    assert place is not None
+    assert slots.take("", 1) is None
+    slots.give_back(place)
+    assert slots.take("", 1) is not None
+
+
+def test_processes_share_them_and_a_killed_one_leaves_them_free(slots: Slots, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OTHER, str(tmp_path / "slots")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "3\n"
+        assert [slots.take("CT1", 4) is None for _ in range(2)] == [False, True]
+        other.kill()
+        other.wait()
+    assert [slots.take("CT1", 4) is None for _ in range(4)] == [False, False, False, True]
