@@ -115,7 +115,7 @@ def ask_to_store(peer: Requestor, body: bytes, uid: str, sop_class: str = MR, me
 
 def run_site(folder: Path, **options: Any) -> Iterator[DimseSite]:
     """A door over `folder`, for as long as the generator lives."""
-    settings = Settings(data=folder, **{"free_disk_bytes": 0, "dimse_project": "inbox", **options})
+    settings = Settings(data=folder, **{"free_disk_bytes": 0, "dimse_project": "inbox", "dimse_processes": 1, **options})
     settings.packs.mkdir(parents=True, exist_ok=True)
     app = assemble(settings)
     upgrade(app.database)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
+from hilum.model.acceptances import Acceptance
 from hilum.model.assigning import Choice
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
@@ -23,6 +24,7 @@ from hilum.model.outcomes import (
     Severity,
     StoredBytes,
 )
+from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
 from hilum.stores.credentials import Credentials
@@ -38,7 +40,7 @@ from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
+STORES = (Acceptances, Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -48,6 +50,10 @@ SITE_WIDE = {
     "Ledger.finish", "Ledger.fail", "Ledger.give_back",  # need an item that was claimed within the scope
 }  # fmt: skip
 """What has no id of a project's in its arguments."""
+
+
+def acceptances(site):
+    return Acceptances(site.database, site.clock)
 
 
 def _functions():
@@ -141,6 +147,10 @@ CALLS = {
     "Catalogue.count_waiting": lambda site, scope, held: site.catalogue.count_waiting(scope, "ward"),
     "Catalogue.refused_uploads": lambda site, scope, held: site.catalogue.refused_uploads(scope, datetime(2000, 1, 1, tzinfo=UTC)),
     "Catalogue.standing": lambda site, scope, held: site.catalogue.standing(scope),
+    "Acceptances.accept": lambda site, scope, held: acceptances(site).accept(scope, "ward", Acceptance("pixel-data", reason="Because.")),
+    "Acceptances.list_accepted": lambda site, scope, held: acceptances(site).list_accepted(scope, "ward"),
+    "Acceptances.withdraw": lambda site, scope, held: acceptances(site).withdraw(scope, 1),
+    "Acceptances.clear": lambda site, scope, held: acceptances(site).clear(scope, held["study"].id),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
     "Decisions.cancel": lambda site, scope, held: site.decisions.cancel(scope, held["workitem"].id),
@@ -241,6 +251,8 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
 @pytest.mark.parametrize(
     ("name", "right"),
     [
+        ("Acceptances.accept", Right.OPERATE),
+        ("Acceptances.clear", Right.OPERATE),
         ("Decisions.send_back", Right.OPERATE),
         ("Decisions.cancel", Right.OPERATE),
         ("Decisions.retry", Right.OPERATE),

@@ -16,6 +16,7 @@ from hilum import __version__
 from hilum.api import (
     artifacts,
     attributes,
+    checks,
     credentials,
     events,
     health,
@@ -52,6 +53,7 @@ from hilum.runtime.settings import Settings
 _LOG = logging.getLogger("hilum.access")
 
 NOUNS = (
+    checks,
     projects,
     pacs,
     credentials,

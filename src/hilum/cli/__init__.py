@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("How much stands where, and what has waited longest."),
     "why": Entry("Where a study stands, since when, what it waits for, and every move."),
     "findings": Entry("What the checks found in a study; --html writes the report."),
+    "checks": Entry("List the checks, run them again, clear or accept what they found."),
     "held": Entry("What needs a person, with what to do."),
     "retry": Entry("Let a held, failed or deferred item go on."),
     "send-back": Entry("Send an item back to an earlier stage."),

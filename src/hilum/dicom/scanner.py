@@ -9,6 +9,7 @@ outside PS3.5 is given to pydicom (`lenient`), and what is deflated is inflated 
 """
 
 import struct
+from collections.abc import Sequence
 
 from hilum.dicom.attributes import Step, name_of, parse_path, vr_of
 from hilum.dicom.elements import (
@@ -69,11 +70,16 @@ class Wanted:
         steps = [parse_path(path) for path in paths]
         for path in steps:
             _plant(self.tree, path)
-        self.last = max(self.tree)
+        self.last = max(self.tree if _needs_sign(steps) else (tag for first, *_ in steps for tag in _tags_of(first)))
         self.vrs = {tag: vr_of(tag) for tag in self.tree if tag not in _SPECIAL_TAGS}
         self.vrs |= {tag: vr_of(tag, first.creator) for first, *_ in steps for tag in _tags_of(first)}
         # A tag as its four bytes read in one go: group and element are little endian each.
         self.keys = {(tag & 0xFFFF) << 16 | tag >> 16: tag for tag in (*self.tree, *_SPECIAL_TAGS)}
+
+
+def _needs_sign(steps: Sequence[tuple[Step, ...]]) -> bool:
+    """Whether Pixel Representation tells how a value is read (PS3.5 6.2: US or SS); of what is nested it is not asked."""
+    return any(len(path) > 1 or path[0].creator or "SS" in vr_of(path[0].tag) for path in steps)
 
 
 def _plant(tree: dict[int, Tree], steps: tuple[Step, ...]) -> None:

@@ -64,6 +64,12 @@ class Deliveries:
         self._ended: set[str] = set()
         self._interrupted: set[str] = set()
 
+    def knows(self, delivery: Delivery) -> bool:
+        """Whether `intake_of` needs nobody else: the sender's last object came within its quiet time. Quick."""
+        if not delivery.intake_id:
+            delivery.intake_id = self._find(delivery.sender)
+        return bool(delivery.intake_id)
+
     def intake_of(self, delivery: Delivery) -> str:
         """The intake of a delivery's next object; may ask the ledger.
 

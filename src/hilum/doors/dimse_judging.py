@@ -15,6 +15,7 @@ from hilum.model.errors import ForbiddenError, HilumError, NotFoundError, Storag
 _LOG = logging.getLogger(__name__)
 
 SHORT_HEAD = 2048  # where the UIDs stand in nearly every object
+_USUAL_HEAD = 320  # of a data set, where they stand in most: what is not there need not be walked
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID")
 _WANTED = Wanted(*_IDENTIFIERS)
 
@@ -42,7 +43,7 @@ def judge_head(view: memoryview, offset: int, transfer_syntax: str, command: CSt
     """As `judge_data_set` where the first bytes show it, as they nearly always do; None: they do not. Quick, whatever the bytes are."""
     recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
     try:
-        header = scan_prefix(view[:SHORT_HEAD], _WANTED, recognition)
+        header = scan_prefix(view[: offset + _USUAL_HEAD], _WANTED, recognition) or scan_prefix(view[:SHORT_HEAD], _WANTED, recognition)
     except UnreadableError as error:
         return Judged(Refusal(Status.CANNOT_UNDERSTAND, str(error)))
     return None if header is None else Judged(_compare(header, command))

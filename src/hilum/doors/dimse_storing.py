@@ -90,7 +90,7 @@ class Keeper:
         """Store an object that is whole."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         judged = incoming.judge_head()
-        if judged is None or not incoming.delivery.intake_id:
+        if judged is None or not self.deliveries.knows(incoming.delivery):
             self._prepare_apart(incoming, answer)
         else:
             self._store(incoming, answer, judged.refusal)

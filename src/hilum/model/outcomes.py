@@ -30,6 +30,7 @@ class Finding:
         template: the template it was judged for; empty for checks that need none.
         series_id: our id of the series; empty when it concerns the study.
         instances: SOP Instance UIDs it is about.
+        accepted: by whom and why it was accepted; then it weighs nothing, whatever its severity.
     """
 
     check: str
@@ -38,6 +39,7 @@ class Finding:
     template: str = ""
     series_id: str = ""
     instances: tuple[str, ...] = ()
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hilum.model.acceptances import Acceptance
 from hilum.model.completeness import GatheringPolicy
 from hilum.model.identity import Scope
 from hilum.model.judging import Operators
@@ -122,6 +123,8 @@ class Tools:
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
+        accepted: what people accept of a project's findings.
+        accepted_everywhere: what the site's settings accept.
         scratch: a folder for what a stage needs on disk for a while; each use makes a folder of its own there.
         sampling_key: whoever knows it can tell beforehand which results are reviewed as a sample.
         check_stop: raises when this worker is to stop, or has lost its item; to be called between steps that can be repeated.
@@ -146,6 +149,8 @@ class Tools:
     destinations: Mapping[str, Any]
     limits: Any
     decoder: Callable[["Tools"], Any]
+    accepted: Callable[[Scope, str], Sequence[Acceptance]]
+    accepted_everywhere: Sequence[Acceptance]
     several_run_all: bool
     scratch: Path
     sampling_key: bytes

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from hilum.model.acceptances import from_setting
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
 from hilum.model.judging import Operators
 from hilum.model.kept import KEPT_ATTRIBUTES
@@ -20,6 +21,7 @@ from hilum.runtime.choosing import read_sampling_key
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
+from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
@@ -57,6 +59,7 @@ class Application:
     access: Access
     credentials: Credentials
     peers: Peers
+    acceptances: Acceptances
     pictures: Pictures
     commitments: Commitments
     ledger: Ledger
@@ -92,6 +95,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         access=Access(database, clock),
         credentials=Credentials(database),
         peers=Peers(database, clock),
+        acceptances=Acceptances(database, clock),
         pictures=Pictures(database, clock),
         commitments=Commitments(database, clock),
         ledger=Ledger(database, clock, wake, Backoff(attempts=settings.attempts)),
@@ -181,6 +185,8 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
         limits=_limits(app.settings),
+        accepted=app.acceptances.list_accepted,
+        accepted_everywhere=tuple(map(from_setting, app.settings.accepted_findings)),
         decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,

@@ -1,5 +1,6 @@
 """Every setting, with its default and its reason. Weakest to strongest: environment `HILUM_<NAME>`, a file `hilum.toml`, an option."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,11 @@ class Settings(BaseSettings):
     delivered: Path | None = Field(None, description="Folder below which destinations write; default: `delivered` in the data directory.")
 
     dimse: str = Field("127.0.0.1:11112", description="HOST:PORT of the DIMSE door; `off`: none.")
-    dimse_processes: int = Field(1, ge=1, description="Processes that share the DIMSE port, and its limits.")
+    dimse_processes: int = Field(
+        default_factory=lambda: min(4, max(1, (os.cpu_count() or 1) // 2)),
+        ge=1,
+        description="Processes that share the DIMSE port, and its limits; default: one for two cores, at most 4.",
+    )
     dimse_ae_title: str = Field("HILUM", min_length=1, max_length=16, description="Our own AE title; compared without case.")
     dimse_project: str = Field("admin", description="Whose images they are that are sent to our own AE title.")
     dimse_allow: Literal["", "any", "peers"] = Field(
@@ -69,6 +74,7 @@ class Settings(BaseSettings):
     archive_nesting: int = Field(4, ge=0, description="How deep archives may lie within archives.")
     file_name_bytes: int = Field(1024, gt=0, description="The longest file name in an upload.")
 
+    accepted_findings: tuple[str, ...] = Field((), description="Findings accepted everywhere: `check`, or `check: part of the sentence`.")
     decoding_seconds: float = Field(120, ge=0, description="The longest that compressed pixels of one study are decoded for a check.")
     processing_seconds: float = Field(1800, gt=0, description="The longest a processor may run.")
     processing_memory_bytes: int = Field(8 << 30, gt=0, description="The most memory a processor may take.")

@@ -12,6 +12,7 @@ from hilum.checks import CheckedSeries, Content, HeaderReader, Subject
 from hilum.dicom.headers import Header, Leaf
 from hilum.dicom.part10 import Recognition, UnreadableError, recognise
 from hilum.dicom.scanner import scan_all
+from hilum.model.acceptances import Acceptance, accept, acceptance_of
 from hilum.model.candidates import candidates
 from hilum.model.completeness import merged_counts
 from hilum.model.errors import HilumError
@@ -35,16 +36,29 @@ def run(item: Item, tools: Tools) -> Outcome:
     templates = candidates(tools, requests)
     found: list[Finding] = []
     expected = merged_counts(request.expected for request in requests)
-    for subject in _subjects(study, templates, expected, found, tools):
+    accepted = (*tools.accepted(tools.scope, study.project), *tools.accepted_everywhere)
+    uids: dict[str, str] = {}
+    for subject in _subjects(study, templates, expected, accepted, found, tools):
+        uids |= {one.series.id: one.series.series_instance_uid for one in subject.series}
         for check in tools.checks.values():
             if hasattr(check, "check") and check.for_template == (subject.template is not None):
                 tools.check_stop()
                 found += check.check(subject)
-    return Done(_summary(found), (FindingsRecorded(study.id, study.revision, tuple(found)),))
+    judged = [_accepted(finding, accepted, uids.get(finding.series_id, "")) for finding in found]
+    return Done(_summary(judged), (FindingsRecorded(study.id, study.revision, tuple(judged)),))
+
+
+def _accepted(finding: Finding, accepted: Sequence[Acceptance], series_instance_uid: str) -> Finding:
+    return accept(finding, acceptance_of(accepted, finding.check, finding.sentence, series_instance_uid))
 
 
 def _subjects(
-    study: Study, templates: Sequence[Template], expected: Mapping[str, int], found: list[Finding], tools: Tools
+    study: Study,
+    templates: Sequence[Template],
+    expected: Mapping[str, int],
+    accepted: Sequence[Acceptance],
+    found: list[Finding],
+    tools: Tools,
 ) -> Iterator[Subject]:
     """What the checks see: without a template, then with each. What the headers showed is put into `found` on the way."""
     varying = frozenset(name for template in templates for name in template.varying())
@@ -52,7 +66,7 @@ def _subjects(
     for one in tools.catalogue.list_series(tools.scope, study.id, varying=varying):
         instances = tuple(tools.catalogue.instances_of(tools.scope, one))
         seen = look_at(one, instances, tools.checks, tools.vault, tools.check_stop)
-        found += seen.findings(one, instances, tools.checks)
+        found += seen.findings(one, instances, tools.checks, accepted)
         announced = expected.get(one.series_instance_uid)
         checked.append(CheckedSeries(one, instances, announced, seen.reader, frozenset(seen.compressed)))
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
@@ -77,12 +91,19 @@ class Seen:
     troubles: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     compressed: set[str] = field(default_factory=set)
 
-    def findings(self, one: Series, instances: Sequence[Instance], checks: Mapping[str, Any]) -> Iterator[Finding]:
-        """One finding a check, the most frequent trouble first."""
+    def findings(
+        self, one: Series, instances: Sequence[Instance], checks: Mapping[str, Any], accepted: Sequence[Acceptance] = ()
+    ) -> Iterator[Finding]:
+        """One finding a check, the most frequent trouble first; what is accepted stands in another."""
         for kind, troubles in self.troubles.items():
-            concerned = {uid for uids in troubles.values() for uid in uids}
-            uids = tuple(instance.sop_instance_uid for instance in instances if instance.sop_instance_uid in concerned)
-            yield Finding(kind, checks[kind].severity, _told(one, troubles, len(instances)), series_id=one.id, instances=uids)
+            parts: dict[Acceptance | None, dict[str, list[str]]] = {}
+            for trouble, uids in troubles.items():
+                parts.setdefault(acceptance_of(accepted, kind, trouble, one.series_instance_uid), {})[trouble] = uids
+            for acceptance, part in parts.items():
+                concerned = {uid for uids in part.values() for uid in uids}
+                named = tuple(instance.sop_instance_uid for instance in instances if instance.sop_instance_uid in concerned)
+                told = _told(one, part, len(instances))
+                yield accept(Finding(kind, checks[kind].severity, told, series_id=one.id, instances=named), acceptance)
 
 
 def look_at(

@@ -115,7 +115,7 @@ def _errors(one: Judged, inputs: Sequence[SeriesInput], findings: Sequence[Findi
     concerned = [
         finding
         for finding in findings
-        if finding.template in ("", one.template.name) and (not finding.series_id or finding.series_id in mine)
+        if not finding.accepted and finding.template in ("", one.template.name) and (not finding.series_id or finding.series_id in mine)
     ]
     errors = [finding for finding in concerned if one.template.severities.get(finding.check, finding.severity) is Severity.ERROR]
     return " ".join(dict.fromkeys(finding.sentence for finding in errors))

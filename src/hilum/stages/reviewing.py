@@ -58,7 +58,8 @@ def _on_warning(case: Case) -> Answer:
     warnings = [
         finding
         for finding in case.tools.catalogue.findings(case.tools.scope, case.study)
-        if finding.template in ("", case.template.name)
+        if not finding.accepted
+        and finding.template in ("", case.template.name)
         and (not finding.series_id or finding.series_id in mine)
         and case.template.severities.get(finding.check, finding.severity) is not Severity.INFO
     ]

@@ -61,4 +61,5 @@ def _finding(row: Row[Any]) -> Finding:
         template=row.template,
         series_id=row.series_id or "",
         instances=tuple(row.instances),
+        accepted=row.accepted,
     )

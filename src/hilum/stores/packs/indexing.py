@@ -21,7 +21,7 @@ Index = Callable[[Sequence[StoredMember]], None]
 _GATHER_SECONDS = 0.03  # what becomes durable within it shares a transaction
 _GATHER_MEMBERS = 256  # so many do not wait for more
 _RETRY_SECONDS = 0.5
-_MOST_BEHIND = 20_000  # members; with more the index is too slow for what comes
+_MOST_BEHIND_BYTES = 1 << 30  # with more the index is too slow for what comes, and a start after a kill would read for long
 _SETTLE_SECONDS = 60.0
 
 _LOG = logging.getLogger(__name__)
@@ -29,6 +29,10 @@ _LOG = logging.getLogger(__name__)
 
 class Indexing(Protocol):
     """What a pool needs."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `require` may have to wait, or raise."""
 
     def require(self) -> None:
         """Raise where nothing more may be taken."""
@@ -57,6 +61,8 @@ class IndexBefore:
         self._index = index
         self._rounds: GroupCommit[Durable, None] = GroupCommit(self._index_round, _refuse_unindexed)
         self.join = self._rounds.join
+
+    is_behind = False
 
     def require(self) -> None:
         """Whatever is wrong shows when it is tried."""
@@ -101,25 +107,29 @@ class IndexBehind:
         self._index = index
         self._changed = threading.Condition()
         self._waiting: deque[Durable] = deque()
-        self._behind = 0  # members in it
+        self._behind = self._behind_bytes = 0  # members in it
         self._joined = self._told = 0
+        self._tries = self._tried = 0  # begun, ended
         self._is_hurried = self._is_closed = False
         self._trouble: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="hilum-index", daemon=True)
         self._thread.start()
 
+    @property
+    def is_behind(self) -> bool:
+        return self._trouble is not None or self._behind_bytes > _MOST_BEHIND_BYTES
+
     def require(self) -> None:
-        trouble = self._trouble
-        if trouble is not None:
-            raise _refuse_unindexed(trouble) from trouble
-        if self._behind > _MOST_BEHIND:
+        if self._trouble is not None:
+            self.settle()  # it may be over: whoever comes first finds out
+        if self._behind_bytes > _MOST_BEHIND_BYTES:
             raise StorageError("The pack index is too far behind.", "Send again in a while, and look at the ledger's disk.")
 
     def join(self, durable: Durable) -> None:
         with self._changed:
             self._waiting.append(durable)
             self._joined += 1
-            self._behind += len(durable.members)
+            self._count(durable, +1)
             self._changed.notify_all()
 
     def finish(self, mine: IndexRound | None) -> None:
@@ -127,10 +137,10 @@ class IndexBehind:
 
     def settle(self) -> None:
         with self._changed:
-            wanted = self._joined
+            wanted, next_try = self._joined, self._tries + 1
             self._is_hurried = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._told >= wanted or self._trouble is not None, _SETTLE_SECONDS)
+            self._changed.wait_for(lambda: self._told >= wanted or (self._trouble and self._tried >= next_try), _SETTLE_SECONDS)
             if self._told < wanted:
                 raise _refuse_unindexed(self._trouble or TimeoutError())
 
@@ -139,6 +149,10 @@ class IndexBehind:
             self._is_closed = True
             self._changed.notify_all()
         self._thread.join()
+
+    def _count(self, durable: Durable, sign: int) -> None:
+        self._behind += sign * len(durable.members)
+        self._behind_bytes += sign * sum(member.size for member in durable.members)
 
     def _run(self) -> None:
         while told := self._gather():
@@ -153,10 +167,11 @@ class IndexBehind:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             if self._trouble is not None:
-                self._changed.wait_for(lambda: self._is_closed, _RETRY_SECONDS)
+                self._changed.wait_for(lambda: self._is_hurried or self._is_closed, _RETRY_SECONDS)
             else:
                 self._changed.wait_for(lambda: self._is_hurried or self._is_closed or self._behind >= _GATHER_MEMBERS, _GATHER_SECONDS)
             self._is_hurried = False
+            self._tries += 1
             return list(self._waiting)
 
     def _is_indexed(self, told: Sequence[Durable]) -> bool:
@@ -169,6 +184,7 @@ class IndexBehind:
                 _LOG.warning("The pack index cannot be written: %s", type(error).__name__)
             with self._changed:
                 self._trouble = error
+                self._tried = self._tries
                 self._changed.notify_all()
             return False
         for each in told:
@@ -179,8 +195,9 @@ class IndexBehind:
         with self._changed:
             self._told += count
             for _ in range(count):
-                self._behind -= len(self._waiting.popleft().members)
+                self._count(self._waiting.popleft(), -1)
             self._trouble = None
+            self._tried = self._tries
             self._changed.notify_all()
 
 

@@ -116,8 +116,7 @@ class PackPool:
         Returns:
             what waits until the body is durable, or raises as `store`; None: no pack is free, `make_room` first.
         """
-        self._indexing.require()
-        pack = self._packs.take_free()
+        pack = None if self._indexing.is_behind else self._packs.take_free()
         if pack is None:
             return None
         with Lease(self._packs, pack, Use.BRIEF, self._wait, self._retire_left) as lease:

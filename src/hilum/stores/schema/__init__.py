@@ -5,7 +5,7 @@ Items (intake, study, workitem) keep their state in one table, `items`; every mo
 
 from hilum.stores.schema.callers import grants, projects, replies, tokens, users
 from hilum.stores.schema.columns import metadata
-from hilum.stores.schema.deciding import findings, matches, private_tags, templates
+from hilum.stores.schema.deciding import acceptances, findings, matches, private_tags, templates
 from hilum.stores.schema.erasing import tombstones
 from hilum.stores.schema.holding import (
     instances,
@@ -23,6 +23,7 @@ from hilum.stores.schema.receiving import commitment_reports, files, intakes, me
 from hilum.stores.schema.standing import items, moves
 
 __all__ = [
+    "acceptances",
     "artifacts",
     "commitment_reports",
     "derivatives",

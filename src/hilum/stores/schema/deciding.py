@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Integer, String, Table, Text
 
-from hilum.stores.schema.columns import Json, Key, Uuid, at, metadata
+from hilum.stores.schema.columns import Json, Key, Uid, Uuid, at, metadata
 
 templates = Table(
     "templates",
@@ -27,6 +27,20 @@ findings = Table(
     Column("sentence", Text, nullable=False),
     Column("series_id", Uuid),
     Column("instances", Json, nullable=False),
+    Column("accepted", Text, nullable=False, server_default=""),  # by whom and why; then it weighs nothing
+)
+
+acceptances = Table(  # the white list: findings that people accept
+    "acceptances",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("check", String(64), nullable=False),
+    Column("containing", Text, nullable=False),
+    Column("series_instance_uid", Uid, nullable=False),  # empty: the whole project
+    Column("reason", Text, nullable=False),
+    Column("who", String(160), nullable=False),
+    at("at", nullable=False),
 )
 
 matches = Table(
