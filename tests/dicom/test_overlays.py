@@ -10,7 +10,8 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
 from hilum.dicom.grids import grid_of, make_grid
-from hilum.dicom.overlays import PALETTE, Candidate, Labels, _from_cielab, read_overlay
+from hilum.dicom.overlays import PALETTE, Candidate, read_overlay
+from hilum.dicom.overlays.segmentations import Labels, from_cielab
 from hilum.dicom.pixels import PixelError
 from hilum.dicom.references import referenced_series
 
@@ -63,9 +64,9 @@ def test_labels_are_put_where_the_image_below_lies() -> None:
 
 
 def test_colours_of_segments_are_cielab() -> None:
-    assert _from_cielab(65535, 32896, 32896) == pytest.approx((255, 255, 255), abs=3)
-    assert _from_cielab(0, 32896, 32896) == (0, 0, 0)
-    red, green, blue = _from_cielab(34885, 53485, 50171)  # sRGB red
+    assert from_cielab(65535, 32896, 32896) == pytest.approx((255, 255, 255), abs=3)
+    assert from_cielab(0, 32896, 32896) == (0, 0, 0)
+    red, green, blue = from_cielab(34885, 53485, 50171)  # sRGB red
     assert red > 230 and green < 40 and blue < 40
 
 
