@@ -46,7 +46,7 @@ def check_files(files: Iterable[bytes], **options: Any) -> list[Finding]:
     by_series: dict[str, list[Instance]] = {}
     for body in files:
         header = scan(Source.of_bytes(body), _WANTED)
-        instance = Instance(header.text("SOPInstanceUID") or "", attributes_of(header, _KEYWORDS), vault.add(body))
+        instance = Instance(header.text("SOPInstanceUID") or "", attributes_of(header, _KEYWORDS, {}), vault.add(body))
         by_series.setdefault(header.text("SeriesInstanceUID") or "", []).append(instance)
     study = _study(sum(map(len, by_series.values())))
     series = [_series(uid, key, instances) for key, (uid, instances) in enumerate(by_series.items())]

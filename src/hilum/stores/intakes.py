@@ -309,7 +309,10 @@ def _check_count(connection: Connection, intake_id: str, expected: int | None) -
         missing, more = expected - found, found - expected
         says_missing = f"{missing} of {count(expected, 'file')} {'is' if missing == 1 else 'are'} missing"
         says_more = f"{count(more, 'file')} more than expected {'is' if more == 1 else 'are'} here"
-        raise ConflictError(f"The upload is not complete: {says_missing if missing > 0 else says_more}.", "Compare with GET /uploads/{id}/files, send the rest, complete again.")
+        raise ConflictError(
+            f"The upload is not complete: {says_missing if missing > 0 else says_more}.",
+            "Compare with GET /uploads/{id}/files, send the rest, complete again.",
+        )
 
 
 def _sent_file(row: Row[Any]) -> SentFile:
