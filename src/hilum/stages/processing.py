@@ -185,7 +185,12 @@ def _order(
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
         limits=tools.limits,
-        findings=report_findings(findings, template, tools.history.history(tools.scope, [workitem.id])),
+        findings=report_findings(
+            findings,
+            template,
+            tools.history.history(tools.scope, [workitem.id]),
+            {getattr(check, "mend", "") for check in tools.checks.values()},
+        ),
     )
 
 
