@@ -26,8 +26,11 @@ def test_a_reply_that_tells_of_a_deleted_study_is_forgotten(site: Site, shared_d
     study = upload.finish()["studies"][0]["id"]
     completed = upload.client.post(f"/uploads/{upload.id}/complete", headers={"idempotency-key": f"complete {study}"})
     assert (completed.status_code, f"complete {study}" in keys(site)) == (202, True)
-    upload.client.request("DELETE", f"/studies/{study}", json={"reason": "wrong patient"})
+    asked = {"json": {"reason": "wrong patient"}, "headers": {"idempotency-key": f"delete {study}"}}
+    deleted = upload.client.request("DELETE", f"/studies/{study}", **asked)
     assert f"complete {study}" not in keys(site)
+    again = upload.client.request("DELETE", f"/studies/{study}", **asked)
+    assert (again.status_code, again.json()) == (200, deleted.json())
 
 
 def test_old_replies_are_purged(site: Site) -> None:

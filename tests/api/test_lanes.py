@@ -31,6 +31,7 @@ def test_health_readiness_pages_and_reading_answer_while_every_change_waits_for_
         root = str(reader.base_url).split("/api")[0]
         for path in ("/health", "/ready", "/studies", "/api/v1/studies", "/api/v1/projects"):
             assert reader.get(root + path, timeout=PATIENCE).status_code == 200, path
+        assert reader.post("/studies/search", json={}, timeout=PATIENCE).status_code == 200, "a question with a body"
         assert status == []
     for thread in threads:
         thread.join(60)

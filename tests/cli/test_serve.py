@@ -32,7 +32,7 @@ def test_listening_to_others_needs_a_proxy(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_listening_to_this_machine_needs_nothing(host: str) -> None:
-    refuse_open_door(host, behind_proxy=False)
+    refuse_open_door(host, behind_proxy=False)  # it would raise
 
 
 def test_serve_refuses_an_open_door_with_the_mend(hilum: Callable, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """gathering, checking, matching, de-identifying, processing, reviewing, delivering: each on real stores, one image line."""
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 from counting import Counting
+from line import open_line, settings_in
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
+from hilum.model.why import explain_standing
 from hilum.processors import Artifacts, NotYet, ProcessingFailedError, ProducedFile, Unusable
 from images import image, read_folder, series_of
 
@@ -104,6 +107,14 @@ def test_a_template_s_required_attribute_is_missed_by_name(line):
     assert study.item.status is Status.HELD
 
 
+def test_a_template_s_required_attribute_must_be_of_its_set_of_values(line):
+    line.save_template("supine", rule=MR, active=False, required_attributes=[{"attribute": "PatientPosition", "values": ["HFS", "FFS"]}])
+    prone = line.study(line.send(series_of([1, 2], PatientPosition="HFP"), report_type="supine"))
+    assert "PatientPosition is none of HFS, FFS in all instances of series 1" in prone.item.why
+    supine = line.study(line.send(series_of([1, 2], study="1.2.826.2", PatientPosition="HFS"), report_type="supine"))
+    assert supine.item.status is Status.FINISHED
+
+
 # --- matching ------------------------------------------------------------------------------------------------------------------------
 
 MR = {"attribute": "Modality", "operator": "equals", "value": "MR"}
@@ -144,6 +155,40 @@ def test_several_templates_that_fit_hold_the_study(own_rules):
     study = own_rules.study(own_rules.send(series_of([1, 2])))
     assert study.item.why == "Several templates match: mr, t1. Choose one with `hilum assign`, or POST /series/assign."
     assert own_rules.workitems(study) == []
+
+
+def test_several_templates_that_fit_all_run_where_the_site_says_so(tmp_path, counting):
+    settings = settings_in(tmp_path / "data", several_templates="all")
+    with open_line(settings, processors={"counting": counting}) as line:
+        for template, _ in line.app.templates.newest(SYSTEM):
+            line.app.templates.save(SYSTEM, template.model_copy(update={"active": False}), new=False)
+        line.save_template("mr", rule=MR)
+        line.save_template("t1", rule=T1)
+        study = line.study(line.send(series_of([1, 2])))
+        assert sorted((one.template, one.item.status) for one in line.workitems(study)) == [
+            ("mr", Status.FINISHED),
+            ("t1", Status.FINISHED),
+        ]
+
+
+def test_why_tells_a_stranger_which_template_is_nearest_what_failed_and_what_to_run(own_rules):
+    own_rules.save_template("flair", rule={"all": [MR, {"attribute": "SeriesDescription", "operator": "contains", "value": "flair"}]})
+    own_rules.save_template("ct", rule={"all": [CT, {"attribute": "SliceThickness", "operator": "at-most", "value": 0.5}]})
+    study = own_rules.study(own_rules.send(series_of([1, 2])))
+    told = " ".join(explain_standing(study, [], []).sentences)
+    assert "The nearest is flair, by 1 condition: No series fits; nearest is series 1" in told
+    assert "SeriesDescription is 'T1'; wanted: contains 'flair'." in told
+    assert f"`hilum assign {study.id} --template NAME`" in told
+    (nearest,) = [one for one in own_rules.app.catalogue.verdicts(SYSTEM, study) if one["explanation"]]
+    assert nearest["template"] == "flair"
+
+
+def test_a_condition_over_all_slices_is_judged_on_all_of_them(own_rules):
+    echo = {"attribute": "EchoTime", "operator": "at-most", "value": 20, "quantifier": "all"}
+    own_rules.save_template("short", rule=echo)
+    files = series_of([1, 2], EchoTime=10) | series_of([3], EchoTime=90)
+    study = own_rules.study(own_rules.send(files))
+    assert "EchoTime is 10.0 or 90.0; wanted in every slice: at most 20 (so in 2 of 3 slices)." in study.item.why
 
 
 def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):
@@ -382,15 +427,18 @@ def test_a_delivery_that_was_not_recorded_is_found_done_and_not_repeated(to_fold
     assert to_folder.app.ledger.find(SYSTEM, item.id).status is Status.FINISHED
 
 
-def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, counting):
+class _Renaming(Counting):
+    """Makes results that are not the earlier ones."""
+
+    def collect(self, ticket):
+        return self.count(self.orders[-1], "renamed.txt")
+
+
+def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder):
     (workitem,) = to_folder.workitems(to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered")))
     before = _delivered(to_folder)
 
-    class Renamed(type(counting)):
-        def collect(self, ticket):
-            return self.count(self.orders[-1], "renamed.txt")
-
-    to_folder.worker._tools.processors["counting"] = Renamed()
+    to_folder.worker._tools.processors["counting"] = _Renaming()
     to_folder.app.decisions.send_back(SYSTEM, workitem.id, Stage.PROCESSING)
     to_folder.run()
     after = _delivered(to_folder)
@@ -398,16 +446,44 @@ def test_results_that_are_made_again_go_beside_the_earlier_ones(to_folder, count
     assert set(after) - set(before) == {f"ward-7/foldered-{workitem.id}-2/{name}" for name in ("renamed.txt", "manifest.json")}
 
 
-def test_what_was_delivered_goes_with_the_study(line):
-    line.save_template("foldered", active=False, destinations=[{"destination": "folder", "settings": {"path": "ward"}}])
-    study = line.study(line.send(series_of([1, 2]), report_type="foldered"))
-    assert read_folder(line.settings.delivered_folder)
+def _erase(line, study):
     line.app.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
     for pool in (line.received, line.worker._tools.deidentified_pool, line.worker._tools.results_pool):
         pool.seal(line.app.pack_index.pack_ids())
     line.app.eraser.erase_all()
     assert line.app.eraser.is_erased(study.id)
-    assert read_folder(line.settings.delivered_folder) == {}
+
+
+def test_what_was_delivered_goes_with_the_study_and_nothing_else(to_folder):
+    kept = to_folder.study(to_folder.send(series_of([1, 2], study="1.2.826.9", PatientID="P9"), report_type="foldered"))
+    before = _delivered(to_folder)
+    study = to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered"))
+    assert len(_delivered(to_folder)) == 2 * len(before)
+    _erase(to_folder, study)
+    assert _delivered(to_folder) == before
+    assert to_folder.workitems(kept)
+
+
+def test_earlier_results_of_one_that_was_made_again_go_with_the_study_too(to_folder):
+    study = to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered"))
+    (workitem,) = to_folder.workitems(study)
+    to_folder.worker._tools.processors["counting"] = _Renaming()
+    to_folder.app.decisions.send_back(SYSTEM, workitem.id, Stage.PROCESSING)
+    to_folder.run()
+    assert len(list((to_folder.settings.delivered_folder / "ward-7").iterdir())) == 2
+    _erase(to_folder, study)
+    assert _delivered(to_folder) == {}
+
+
+def test_what_a_killed_worker_delivered_without_a_receipt_goes_with_the_study(to_folder):
+    intake = to_folder.upload(series_of([1, 2]), report_type="foldered")
+    to_folder.run_until("delivering")
+    item = to_folder.app.ledger.claim(SYSTEM, "a worker that dies", timedelta(seconds=60))
+    to_folder.worker._stages[Stage.DELIVERING](item, to_folder.worker._tools)
+    folder = to_folder.settings.delivered_folder / "ward-7"
+    shutil.copytree(folder / f"foldered-{item.id}", folder / f".foldered-{item.id}-2.part")  # and died once more, half-way
+    _erase(to_folder, to_folder.study(intake))
+    assert list(folder.iterdir()) == []
 
 
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):

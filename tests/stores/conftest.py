@@ -40,6 +40,7 @@ from hilum.stores.migrations import upgrade
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
+from hilum.stores.retention import Retention
 from hilum.stores.schema import metadata
 from hilum.stores.template_shelf import TemplateShelf
 
@@ -234,6 +235,7 @@ class Site:
         self.rebuilder = Rebuilder(database, self.clock, self.intakes, self.pack_index)
         self.filler = Filler(database)
         self.eraser = Eraser(database, self.clock, folder)
+        self.retention = Retention(database, self.clock, self.eraser)
         self.access.create_project(SYSTEM, ADMIN_PROJECT)
         self.templates.keep(KEPT_ATTRIBUTES)
         self._images: dict[bytes, Image] = {}

@@ -171,7 +171,7 @@ def test_no_big_table_is_read_from_end_to_end_for(big, image, what):
 def test_retention_looks_only_at_studies_that_are_old(big):
     with big.database.writing() as connection:
         connection.execute(update(projects).values(retention_days=30))
-    assert _scans(big, big.eraser.retire_due, {"studies"}) == []
+    assert _scans(big, big.retention.retire_due, {"studies"}) == []
     with big.database.writing() as connection:
         connection.execute(update(projects).values(retention_days=None))
 

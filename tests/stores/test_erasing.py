@@ -186,9 +186,9 @@ def test_retention_buries_what_is_older_than_its_project_keeps(settings):
         line.send(kept(), project="trial", report_type="unknown, so that it goes no further")
         line.send(doomed(), report_type="unknown, so that it goes no further")
         line.clock.advance(days=29)
-        assert line.app.eraser.retire_due() == 0
+        assert line.app.retention.retire_due() == 0
         line.clock.advance(days=2)
-        assert line.app.eraser.retire_due() == 1
+        assert line.app.retention.retire_due() == 1
         left = line.app.catalogue.list_studies(SYSTEM, StudyFilter(), Page())
         assert [study.study_instance_uid for study in left] == [DOOMED]
         (tombstone,) = line.app.eraser.tombstones(SYSTEM)
@@ -202,14 +202,25 @@ def test_retention_forgets_the_replies_in_which_the_study_stands(settings):
         line.clock.advance(days=31)
         line.app.replies.keep("a sender", "a key", b"1" * 32, Reply(202, f'{{"id": "{_study(line.app, KEPT).id}", "patient_id": "P77"}}'))
         line.app.replies.keep("a sender", "another", b"2" * 32, Reply(202, "{}"))
-        assert line.app.eraser.retire_due() == 1
+        assert line.app.retention.retire_due() == 1
         assert line.app.replies.find("a sender", "a key", b"1" * 32) is None
         assert line.app.replies.find("a sender", "another", b"2" * 32) is not None
 
 
+def test_a_reply_that_a_deletion_overtook_is_not_kept_but_that_of_the_deletion_is(settings):
+    with opened(settings) as line:
+        line.send(doomed(), report_type="unknown, so that it goes no further")
+        study_id = _study(line.app, DOOMED).id
+        line.app.eraser.delete_study(SYSTEM, study_id, "A wish of the patient.")
+        line.app.replies.keep("a sender", "a key", b"1" * 32, Reply(202, f'{{"id": "{study_id}", "patient_id": "P66"}}'))
+        line.app.replies.keep("a person", "the key", b"2" * 32, Reply(200, f'{{"study": "{study_id}"}}'), is_of_deletion=True)
+        assert line.app.replies.find("a sender", "a key", b"1" * 32) is None
+        assert line.app.replies.find("a person", "the key", b"2" * 32) is not None
+
+
 # --- killed at every step ------------------------------------------------------------------------------------------------------------
 
-STEPS = ("_stop_items", "_free_identifiers", "rewrite", "_switch", "remove", "_forget")
+STEPS = ("_stop_items", "_free_identifiers", "rewrite", "_switch", "remove", "forget_study")
 KILLED = 7
 
 

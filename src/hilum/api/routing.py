@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
@@ -12,7 +13,7 @@ from starlette.types import Message
 
 from hilum.api.bodies import Body, Memory, announced_size, check_announced
 from hilum.api.calling import Caller, Needs, caller_of
-from hilum.api.lanes import CHANGING, READING, in_lane
+from hilum.api.lanes import CHANGING, READING, Lane, in_lane
 from hilum.model.identity import Right
 from hilum.runtime.assembling import Application
 from hilum.stores.replies import Reply
@@ -30,8 +31,12 @@ class HilumRoute(APIRoute):
     """A route of the API; what reads and what changes wait in lanes of their own."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        lane = CHANGING if CHANGING_METHODS & set(options.get("methods") or ()) else READING
-        super().__init__(path, in_lane(lane, endpoint), **options)
+        super().__init__(path, in_lane(self.lane_of(set(options.get("methods") or ())), endpoint), **options)
+
+    @staticmethod
+    def lane_of(methods: set[str]) -> Lane:
+        """Where requests of these methods wait."""
+        return CHANGING if CHANGING_METHODS & methods else READING
 
     @property
     def right(self) -> Right | None:
@@ -50,6 +55,15 @@ class UnrepeatedRoute(HilumRoute):
 
     def get_route_handler(self) -> Handler:
         return _Change(APIRoute.get_route_handler(self), keeps_replies=False)
+
+
+class SearchRoute(UnrepeatedRoute):
+    """A question that is asked with a body: it changes nothing, waits for no change, and no reply is kept."""
+
+    @staticmethod
+    def lane_of(_methods: set[str]) -> Lane:
+        """That of questions."""
+        return READING
 
 
 def make_router(noun: str) -> APIRouter:
@@ -99,7 +113,8 @@ class _Change:
             return reply_again(known)
         response = await self._handle(request)
         if response.status_code < 300:
-            await CHANGING.run(replies.keep, who, key, digest, Reply(response.status_code, bytes(response.body).decode()))
+            reply = Reply(response.status_code, bytes(response.body).decode())
+            await CHANGING.run(partial(replies.keep, is_of_deletion=request.method == "DELETE"), who, key, digest, reply)
         return response
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hilum.api.calling import Administrator, Call, Reader
 from hilum.api.findings import FindingsShape, shape_findings
 from hilum.api.paging import LONGEST, Listed, listed, page_by_time, place_by_time, whole
-from hilum.api.routing import PREFIX, UnrepeatedRoute, make_router
+from hilum.api.routing import PREFIX, SearchRoute, make_router
 from hilum.api.shapes import (
     ItemShape,
     MoveShape,
@@ -29,7 +29,7 @@ from hilum.stores.erasing import Tombstone
 from hilum.web.findings import compose_findings, render_findings
 
 router = make_router("studies")
-searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=UnrepeatedRoute)  # it changes nothing: no reply is kept
+searching = APIRouter(prefix=PREFIX, tags=["studies"], route_class=SearchRoute)
 
 
 class Filters(BaseModel):

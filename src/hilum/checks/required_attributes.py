@@ -1,4 +1,4 @@
-"""The attributes a template requires of its series: present, and valid for their Value Representation (PS3.5 6.2)."""
+"""The attributes a template requires of its series: present, valid for their VR (PS3.5 6.2), of the set of values that it names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +38,7 @@ def _inputs(subject: Subject, template: Template) -> set[str]:
 def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> Iterator[Finding]:
     troubles: dict[str, list[str]] = {}
     for instance in one.instances:
-        trouble = _trouble(required.attribute, instance.attributes.get(required.attribute))
+        trouble = _trouble(required, instance.attributes.get(required.attribute))
         if trouble:
             troubles.setdefault(trouble, []).append(instance.sop_instance_uid)
     for trouble, uids in troubles.items():
@@ -47,7 +47,10 @@ def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> It
         yield Finding(kind, required.severity, sentence, template=template, series_id=one.series.id, instances=tuple(uids))
 
 
-def _trouble(keyword: str, value: Any) -> str:
+def _trouble(required: RequiredAttribute, value: Any) -> str:
     if value is None or value in ("", []):
         return "is missing"
-    return invalidity(keyword, value)
+    values = value if isinstance(value, list) else [value]
+    if required.values and not all(one in required.values for one in values):
+        return f"is none of {', '.join(map(str, required.values))}"
+    return invalidity(required.attribute, value)

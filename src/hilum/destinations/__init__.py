@@ -14,7 +14,8 @@ The whole of a member (its file is `destinations/log_line.py`, its kind the same
             print(settings.prefix, parcel.workitem_id)
             return {"lines": 1}
 
-A member may have `withdraw(receipt)`: it takes back what it wrote, when the study is deleted.
+A member may have `withdraw(workitem_id, template, settings)`: when the study is deleted it takes back all that it ever wrote of a workitem,
+with a receipt or (after a crash between delivery and receipt) without, and nothing happens where nothing is left.
 
 The same parcel may come twice (a crash between delivery and receipt): a member makes the second time a no-op by `workitem_id`.
 """

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,31 +48,28 @@ class Folder:
 
     def deliver(self, parcel: Parcel, settings: Settings) -> Mapping[str, Any]:
         """Write the parcel; a parcel that is there already is left as it is."""
-        base, name, manifest = self._root / settings.path, f"{parcel.template}-{parcel.workitem_id}", _manifest(parcel)
-        places = (base / name, *(base / f"{name}-{number}" for number in range(2, MOST_DELIVERIES)))
+        base, manifest = self._root / settings.path, _manifest(parcel)
+        places = _places(base, parcel.template, parcel.workitem_id)
         place = next(place for place in places if not place.is_dir() or _read_manifest(place) == manifest)
         if not place.is_dir():
             self._write(base, place, parcel, manifest)
         return {"folder": str(place.relative_to(self._root)), "files": len(parcel.files)}
 
-    def withdraw(self, receipt: Mapping[str, Any]) -> None:
-        """Remove what was delivered: its study was deleted. Nothing happens when it is gone.
+    def withdraw(self, workitem_id: str, template: str, settings: Settings) -> None:
+        """Remove all that was delivered of a workitem: its study was deleted. Nothing happens when it is gone.
 
         Raises:
             StorageError: it cannot be removed.
         """
-        place = self._root / receipt["folder"]
-        try:
-            shutil.rmtree(place)
-            _sync_folder(place.parent)
-        except FileNotFoundError:
-            return  # a person, or a round that was killed, has removed it
-        except OSError as error:
-            raise StorageError(f"What was delivered cannot be removed: {error.strerror}.", "Look at the folder for deliveries.") from error
+        for place in _places(self._root / settings.path, template, workitem_id):
+            # What is just being written goes first: its writer can then no longer rename it to its place.
+            for folder in (_being_written(place), place):
+                if folder.is_dir():
+                    _remove(folder)
 
     def _write(self, base: Path, place: Path, parcel: Parcel, manifest: Mapping[str, Any]) -> None:
         base.mkdir(parents=True, exist_ok=True)
-        being_written = base / f".{place.name}.part"
+        being_written = _being_written(place)
         if being_written.exists():
             shutil.rmtree(being_written)
         being_written.mkdir()
@@ -82,6 +79,27 @@ class Folder:
         _sync_folder(being_written)
         being_written.rename(place)
         _sync_folder(base)
+
+
+def _places(base: Path, template: str, workitem_id: str) -> Iterator[Path]:
+    """Where the results of a workitem go, the first ones and those that were made again."""
+    name = f"{template}-{workitem_id}"
+    yield base / name
+    yield from (base / f"{name}-{number}" for number in range(2, MOST_DELIVERIES))
+
+
+def _being_written(place: Path) -> Path:
+    return place.with_name(f".{place.name}.part")
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+        _sync_folder(folder.parent)
+    except FileNotFoundError:
+        return  # a person, or a round that was killed, has removed it
+    except OSError as error:
+        raise StorageError(f"What was delivered cannot be removed: {error.strerror}.", "Look at the folder for deliveries.") from error
 
 
 def _write_file(path: Path, file: ParcelFile) -> None:

@@ -25,6 +25,7 @@ class RequiredAttribute(Strict):
 
     attribute: str
     severity: Severity = Severity.ERROR
+    values: tuple[str | float, ...] = ()  # the only ones that will do; of several values each must be one of them
 
 
 class ProcessingStep(Strict):

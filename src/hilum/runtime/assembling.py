@@ -1,7 +1,7 @@
 """The only place that knows which adapter is which: settings in, a whole `Application` out."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from hilum.stores.private_tags import PrivateTags
 from hilum.stores.rebuilding import Rebuilder
 from hilum.stores.registering import Registrar
 from hilum.stores.replies import Replies
+from hilum.stores.retention import Retention
 from hilum.stores.template_shelf import TemplateShelf
 
 _LOG = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Application:
     rebuilder: Rebuilder
     filler: Filler
     eraser: Eraser
+    retention: Retention
     vault: PackReader
     clock: Callable[[], datetime]
     wake: Callable[[], None]
@@ -89,6 +91,8 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     database = Database(settings.database_url)
     pack_index = PackIndex(database, clock)
     intakes = Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours))
+    shelf = TemplateShelf(database, clock)
+    eraser = Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings, shelf))
     return Application(
         settings=settings,
         database=database,
@@ -102,27 +106,30 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
         catalogue=Catalogue(database),
         intakes=intakes,
         registrar=Registrar(database, clock),
-        templates=TemplateShelf(database, clock),
+        templates=shelf,
         private_tags=PrivateTags(database, clock),
         decisions=Decisions(database, clock, wake),
         replies=Replies(database, clock),
         pack_index=pack_index,
         rebuilder=Rebuilder(database, clock, intakes, pack_index),
         filler=Filler(database),
-        eraser=Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings)),
+        eraser=eraser,
+        retention=Retention(database, clock, eraser),
         vault=PackReader(settings.packs),
         clock=clock,
         wake=wake,
     )
 
 
-def _withdraw(settings: Settings, kind: str, receipt: Mapping[str, Any]) -> None:
-    """Take back a delivery where its destination can: what left this machine cannot be called back."""
+def _withdraw(settings: Settings, shelf: TemplateShelf, workitem_id: str, template: str, version: int) -> None:
+    """Take back what was delivered of a workitem where its destinations can: what left this machine cannot be called back."""
     from hilum.destinations import Host
 
-    member = find_classes("hilum.destinations").get(kind)
-    if member is not None and hasattr(member, "withdraw"):
-        member(Host(settings.delivered_folder)).withdraw(receipt)
+    members = find_classes("hilum.destinations")
+    for delivery in shelf.find(SYSTEM, template, version)[0].destinations:
+        member = members.get(delivery.destination)
+        if member is not None and hasattr(member, "withdraw"):
+            member(Host(settings.delivered_folder)).withdraw(workitem_id, template, member.Settings.model_validate(delivery.settings))
 
 
 def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:

@@ -65,7 +65,7 @@ def reclaim(app: Application) -> None:
 
 def retire(app: Application) -> None:
     """Studies older than their project keeps them."""
-    app.eraser.retire_due()
+    app.retention.retire_due()
 
 
 def fill_in(app: Application) -> None:

@@ -9,8 +9,7 @@ The order, so that a kill at any moment leaves the study whole or gone:
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,23 +23,20 @@ from hilum.model.members import StoredMember
 from hilum.model.records import MemberState
 from hilum.stores.catalogue import STUDY_ROWS
 from hilum.stores.database import Database
+from hilum.stores.forgetting import forget_study
 from hilum.stores.packs import Disk, RewrittenPack, count_free_bytes, pack_path, remove, rewrite, successor
 from hilum.stores.replies import forget_mentions
 from hilum.stores.schema import (
     artifacts,
     derivatives,
-    files,
     instances,
     intake_studies,
     intakes,
     items,
     members,
-    moves,
     packs,
-    patients,
     pictures,
     projects,
-    receipts,
     series,
     studies,
     tombstones,
@@ -82,7 +78,7 @@ class Eraser:
     Args:
         folder: of the packs.
         free_bytes: tells the room in it.
-        withdraw: takes back what a destination wrote, by its kind and receipt; raises HilumError where it cannot for now.
+        withdraw: takes back all that was delivered of a workitem (its id, template, version); raises HilumError where it cannot for now.
     """
 
     def __init__(
@@ -91,7 +87,7 @@ class Eraser:
         clock: Callable[[], datetime],
         folder: Path,
         free_bytes: Callable[[Path], int] = count_free_bytes,
-        withdraw: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _receipt: None,
+        withdraw: Callable[[str, str, int], None] = lambda _workitem_id, _template, _version: None,
     ) -> None:
         self.database = database
         self._clock = clock
@@ -134,25 +130,6 @@ class Eraser:
             require(scope, Right.ADMINISTER, row.name)
             connection.execute(update(members).where(members.c.key == key).values(state=MemberState.DELETED, study_id=None, reason=None))
             connection.execute(update(packs).where(packs.c.id == row.pack_id, packs.c.state == "open").values(seal_wanted=True))
-
-    def retire_due(self) -> int:
-        """Retention: bury studies older than their project keeps them. Returns how many."""
-        with self.database.reading() as connection:
-            keeping = connection.execute(
-                select(projects.c.id, projects.c.retention_days).where(projects.c.retention_days.is_not(None))
-            ).all()
-        return sum(self._retire_due(row.id, row.retention_days) for row in keeping)
-
-    def _retire_due(self, project_id: int, days: int) -> int:
-        is_old = (studies.c.project_id == project_id) & (studies.c.last_received_at <= self._clock() - timedelta(days=days))
-        with self.database.reading() as connection:
-            due = list(connection.scalars(select(studies.c.id).where(is_old, studies.c.id.not_in(select(tombstones.c.study_id)))))
-        retired = 0
-        for study_id in due:
-            with suppress(ConflictError):  # an upload of it is being imported: the next round
-                self.delete_study(SYSTEM, study_id, f"Kept for {days} days, as its project says.")
-                retired += 1
-        return retired
 
     def erase_all(self) -> int:
         """Erase what is buried, pack by pack; to be run by one process at a time. What lies in a pack that is still open waits.
@@ -249,12 +226,17 @@ class Eraser:
         remove(self._folder, pack_id)
 
     def _is_withdrawn(self, study_id: str) -> bool:
-        """Take back what was delivered; where that fails the tombstone stays open, and the next round tries again."""
+        """Take back what was delivered; where that fails the tombstone stays open, and the next round tries again.
+
+        By workitem and not by receipt: a worker that was killed, or overtaken by the deletion, delivered without one.
+        """
         with self.database.reading() as connection:
-            delivered = connection.execute(_receipts_of(study_id)).all()
+            made = connection.execute(
+                select(workitems.c.id, workitems.c.template, workitems.c.template_version).where(workitems.c.study_id == study_id)
+            ).all()
         try:
-            for row in delivered:
-                self._withdraw(row.destination.partition(" ")[2], row.receipt)  # "1 folder": its place, its kind
+            for row in made:
+                self._withdraw(row.id, row.template, row.template_version)
         except HilumError as error:
             _LOG.error("what was delivered of study %s stays for now: %s", study_id, error)
             return False
@@ -268,14 +250,9 @@ class Eraser:
         for study_id in erased:
             with self.database.writing() as connection:
                 lock_project(connection, _project_of(connection, study_id))
-                _forget(connection, study_id)
+                forget_study(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         return len(erased)
-
-
-def _receipts_of(study_id: str) -> Select[Any]:
-    its = select(workitems.c.id).where(workitems.c.study_id == study_id)
-    return select(receipts.c.destination, receipts.c.receipt).where(receipts.c.workitem_id.in_(its))
 
 
 def _bury(connection: Connection, study_id: str, reason: str, who: str, at: datetime) -> Tombstone:
@@ -390,36 +367,3 @@ def _switch(connection: Connection, pack_id: str, rewritten: RewrittenPack) -> N
             )
         connection.execute(delete(table).where(table.c.pack_id == pack_id))
     connection.execute(delete(packs).where(packs.c.id == pack_id))
-
-
-def _forget(connection: Connection, study_id: str) -> None:
-    """The rows of an erased study: names, headers, findings, results, history."""
-    its = list(connection.scalars(select(workitems.c.id).where(workitems.c.study_id == study_id)))
-    patient_key = connection.scalar(select(studies.c.patient_key).where(studies.c.id == study_id))
-    intake_ids = list(connection.scalars(select(intake_studies.c.intake_id).where(intake_studies.c.study_id == study_id)))
-    for item_id in (*its, study_id):
-        connection.execute(delete(moves).where(moves.c.item_id == item_id))
-        connection.execute(delete(items).where(items.c.id == item_id))
-    connection.execute(delete(studies).where(studies.c.id == study_id))  # and, by its foreign keys, all that hangs on it
-    # What a worker that had one of its workitems made meanwhile goes with the next round.
-    connection.execute(update(members).where(members.c.study_id == study_id).values(state=MemberState.DELETED, study_id=None))
-    if connection.scalar(select(studies.c.id).where(studies.c.patient_key == patient_key).limit(1)) is None:
-        connection.execute(delete(patients).where(patients.c.key == patient_key))
-    _forget_file_names(connection, intake_ids)
-
-
-def _forget_file_names(connection: Connection, intake_ids: list[str]) -> None:
-    """A sender's file names may name a patient: those of files that nothing is left of go."""
-    for intake_id in intake_ids:
-        left = select(members.c.file_name).where(members.c.intake_id == intake_id)
-        touched = select(intake_studies.c.study_id).where(intake_studies.c.intake_id == intake_id)
-        if connection.scalar(touched.limit(1)) is None and connection.scalar(left.limit(1)) is None:
-            connection.execute(delete(files).where(files.c.intake_id == intake_id))
-        else:
-            connection.execute(
-                delete(files).where(files.c.intake_id == intake_id, files.c.name.not_in(left), files.c.sha256.not_in(_digests(intake_id)))
-            )
-
-
-def _digests(intake_id: str) -> Select[Any]:
-    return select(members.c.sha256).where(members.c.intake_id == intake_id)

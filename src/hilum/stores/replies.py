@@ -1,5 +1,6 @@
 """Replies to changes, kept for a day by their Idempotency-Key: a sender whose connection broke asks again and hears the same."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,11 +9,12 @@ from sqlalchemy import Connection, delete, select
 
 from hilum.model.errors import InvalidError
 from hilum.stores.database import Database
-from hilum.stores.inserting import insert_or_ignore
-from hilum.stores.schema import replies
+from hilum.stores.inserting import chunks, insert_or_ignore
+from hilum.stores.schema import replies, tombstones
 
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 128
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,18 @@ class Replies:
             raise InvalidError("This Idempotency-Key was used for another request.", "Use a new key for each change.")
         return Reply(row.status, row.body)
 
-    def keep(self, who: str, key: str, request_sha256: bytes, reply: Reply) -> None:
-        """Remember a reply, and forget those that are a day old."""
+    def keep(self, who: str, key: str, request_sha256: bytes, reply: Reply, *, is_of_deletion: bool = False) -> None:
+        """Remember a reply, and forget those that are a day old.
+
+        Args:
+            is_of_deletion: it tells of a study no more than its tombstone. Any other reply in which a deleted study stands was overtaken by
+                the deletion, and is not kept.
+        """
         now = self._clock()
         with self.database.writing() as connection:
             _purge(connection, now - KEPT_FOR)
+            if not is_of_deletion and _tells_of_deleted(connection, reply.body):
+                return
             connection.execute(
                 insert_or_ignore(connection, replies).values(
                     who=who, idempotency_key=key, request_sha256=request_sha256, status=reply.status, body=reply.body, at=now
@@ -71,6 +80,13 @@ class Replies:
 def forget_mentions(connection: Connection, of: str) -> None:
     """Forget every reply in which an id stands: what it tells was deleted."""
     connection.execute(delete(replies).where(replies.c.body.contains(of, autoescape=True)))
+
+
+def _tells_of_deleted(connection: Connection, body: str) -> bool:
+    return any(
+        connection.scalar(select(tombstones.c.study_id).where(tombstones.c.study_id.in_(some)).limit(1)) is not None
+        for some in chunks(set(_UUID.findall(body)))
+    )
 
 
 def _purge(connection: Connection, older_than: datetime) -> int:
