@@ -8,6 +8,7 @@ import typer
 from hilum.cli.configuring import Config, Data, configure
 from hilum.cli.connecting import Json
 from hilum.cli.telling import note, print_json, printable, say
+from hilum.model.words import count
 
 if TYPE_CHECKING:
     from hilum.runtime.settings import Settings
@@ -52,4 +53,4 @@ def _tell(report: "Report") -> None:
         say(printable(sentence))
     repaired = f" {report.repaired} were indexed anew." if report.repaired else ""
     verdict = "All is sound." if report.is_sound else "Not all is sound."
-    say(f"{report.packs} packs with {report.members} members were read.{repaired} {verdict}")
+    say(f"{count(report.packs, 'pack')} with {count(report.members, 'member')} were read.{repaired} {verdict}")
