@@ -129,7 +129,17 @@ class _Walk:
     def values(self, at: int, end: int, path: tuple[int, ...], charset: str, *, is_explicit: bool | None = None) -> Iterator[Value]:
         """The values of a data set or an item that ends at `end`."""
         explicit = self._is_explicit if is_explicit is None else is_explicit
+        view, size, unpack = self._view, len(self._view), self._short
         while at < end:
+            if explicit and at + 8 <= size:  # nearly every element: short, and without a call of its own
+                group, element, code, length = unpack(view, at)
+                short_vr = _SHORT.get(code)
+                if short_vr is not None and group != 0xFFFE and at + 8 + length <= size:
+                    tag, start, at = group << 16 | element, at + 8, at + 8 + length
+                    if tag == CHARACTER_SET:
+                        charset = bytes(view[start:at]).decode("ascii", "replace").strip("\0 ")
+                    yield Value((*path, tag), short_vr, view[start:at], charset)
+                    continue
             tag, vr, length, start = self._header(at, is_explicit=explicit)
             if tag in (_ITEM_END, _SEQUENCE_END):
                 self.ended_at = start
