@@ -1,4 +1,4 @@
-"""What deciding costs: a matching pass over a large study and many templates, and a dry-run over many series.
+"""What deciding costs: checking a large study, matching it to many templates, and a dry-run over many series.
 
     python bench/decide.py [--instances 5000] [--templates 200] [--series 100000]
 
@@ -21,19 +21,29 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from hilum.checks import CheckedSeries, Subject
+from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM
+from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Item, Kind, Stage, Status
+from hilum.model.outcomes import StoredBytes
+from hilum.model.records import Instance, Series, Study
 from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, assemble, make_tools, open_pool
 from hilum.runtime.dry_running import dry_run
 from hilum.runtime.preparing import prepare
+from hilum.runtime.registry import find_members
 from hilum.runtime.settings import load_settings
 from hilum.stages import matching
+from hilum.stages.checking import look_at
+from hilum.stages.importing import attributes_of
 from hilum.stores.schema import instances, items, patients, series, studies
+from images import MR, make_images
 
 NOW = datetime.now(UTC)
 MATCHING_TARGET = 0.2  # seconds
 DRY_RUN_TARGET = 5.0
+CHECKING_TARGET = 10.0
 SERIES_OF_A_STUDY = 4
 DESCRIPTIONS = ("T1 MPRAGE", "T2 FLAIR", "ep2d DWI", "localizer", "SWI", "T2 TSE", "PD", "TOF")
 
@@ -42,7 +52,7 @@ def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="hilum-decide-") as folder:
         app = _application(Path(folder))
-        met = [*_matching(app, arguments), *_dry_run(app, arguments)]
+        met = [*_matching(app, arguments), *_dry_run(app, arguments), *_checking(arguments)]
         app.close()
     return 0 if all(met) else 1
 
@@ -62,6 +72,43 @@ def _application(folder: Path) -> Application:
     for template, _ in app.templates.newest(SYSTEM):
         app.templates.save(SYSTEM, template.model_copy(update={"active": False}), new=False)
     return app
+
+
+# --- checking ------------------------------------------------------------------------------------------------------------------
+
+
+class _Memory:
+    """The vault's reading side over images in memory: what is measured is the checks, not the disk."""
+
+    def __init__(self, images: Iterator[bytes]) -> None:
+        self.images = list(images)
+
+    def read_at(self, pack_id: str, offset: int, size: int) -> bytes:
+        return self.images[int(pack_id)][offset : offset + size]
+
+
+def _checking(arguments: argparse.Namespace) -> Iterator[bool]:
+    vault = _Memory(make_images(MR, arguments.instances))
+    keywords = tuple(sorted(KEPT_ATTRIBUTES))
+    wanted, held = Wanted(*keywords), []
+    for number, image in enumerate(vault.images):
+        attributes = attributes_of(scan(Source.of_bytes(image), wanted), keywords, {})
+        held.append(Instance(attributes["SOPInstanceUID"], attributes, StoredBytes(str(number), 0, len(image), b"")))
+    one = Series("series", 1, "study", ADMIN_PROJECT, "1.2", "MR", "", len(held), held[0].attributes)
+    yield _tell(f"checking, {arguments.instances} instances of one series", lambda: _check(one, held, vault), CHECKING_TARGET)
+
+
+def _check(one: Series, held: list[Instance], vault: Any) -> None:
+    members = find_members("hilum.checks")
+    seen = look_at(one, held, members, vault)
+    item = Item("study", Kind.STUDY, ADMIN_PROJECT, Stage.CHECKING, Status.CLAIMED, "", 1, 1, NOW)
+    study = Study("study", ADMIN_PROJECT, "1.1", "P", "", "", "", "", 1, (), 1, len(held), NOW, NOW, item)
+    subject = Subject(study, (CheckedSeries(one, tuple(held), None, seen.reader, frozenset(seen.compressed)),), (), {})
+    found = [*seen.findings(one, held, members)]
+    for member in members.values():
+        if hasattr(member, "check") and not member.for_template:
+            found += member.check(subject)
+    print(f"{len(found)} findings: {', '.join(finding.check for finding in found)}")
 
 
 # --- matching ------------------------------------------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ CALLS = {
     "Catalogue.recent_series": lambda site, scope, held: [
         one for one in site.catalogue.recent_series(scope, held["study"].created_at, ["Modality"]) if one
     ],
+    "Catalogue.with_slices": lambda site, scope, held: site.catalogue.with_slices(scope, [held["series"]], ["Modality"]),
     "Catalogue.find_workitem": lambda site, scope, held: site.catalogue.find_workitem(scope, held["workitem"].id),
     "Catalogue.list_workitems": lambda site, scope, held: site.catalogue.list_workitems(scope, study_id=held["study"].id),
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),

@@ -41,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "cancel": Entry("Stop an item for good."),
     "review": Entry("Accept or reject a result, or have it made again."),
     "delete": Entry("Delete a study with everything made from it."),
+    "deid": Entry("De-identify files without a server."),
+    "key": Entry("Make and list the keys that pseudonyms are made with."),
     "tombstone": Entry("List what was deleted."),
     "set-aside": Entry("List and delete what could not be used."),
     "project": Entry("Make and list projects."),

@@ -67,4 +67,4 @@ def _tell(report: "Report") -> None:
         say(printable(sentence))
     repaired = f" {report.repaired} were indexed anew." if report.repaired else ""
     verdict = "All is sound." if report.is_sound else "Not all is sound."
-    say(f"{report.packs} packs with {report.members} members were read.{repaired} {verdict}")
+    say(f"{count(report.packs, 'pack')} with {count(report.members, 'member')} were read.{repaired} {verdict}")

@@ -241,8 +241,8 @@ def _tag_of_name(name: str) -> int:
 
 # --- values ---------------------------------------------------------------------------------------------------------------------
 
-# PS3.5 6.2: the VRs whose text is in the object's character set, and those that hold one value whatever backslashes it has.
-_CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+# PS3.5 6.1.2.3: the VRs whose text is in the object's character set; and those that hold one value whatever backslashes it has.
+CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _SINGLE_VRS = frozenset({"LT", "ST", "UT", "UR"})
 _LEADING_SPACE_COUNTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UI", "UR", "UT", "DA", "DT", "TM", "AS"})
 TEXT_VRS = _LEADING_SPACE_COUNTS | {"AE", "CS", "DS", "IS"}
@@ -300,7 +300,7 @@ def _decode_tags(raw: bytes, big_endian: bool) -> tuple[str, ...]:
 
 def _decode_text(vr: str, raw: bytes, character_set: str) -> tuple[Value, ...]:
     # PS3.5 6.1.2.1: ASCII is the same in every character set of DICOM, until an escape sequence switches.
-    if vr in _CHARACTER_SET_VRS and not (raw.isascii() and _ESCAPE not in raw):
+    if vr in CHARACTER_SET_VRS and not (raw.isascii() and _ESCAPE not in raw):
         text = decode_characters(raw, character_set).rstrip(" \0")
     else:
         text = raw.rstrip(b" \0").decode("latin-1")

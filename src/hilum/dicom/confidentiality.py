@@ -159,7 +159,8 @@ def code_of(row: Row, options: Set[Option]) -> str:
 
 # What each code means for an attribute that may be missing, may be empty, or needs a value. PS3.15 E.1.1 makes the conditional codes depend
 # on the Type. Where the code alone would make the object invalid (X for Type 1 or 2, Z for Type 1) the next milder one that
-# hides the value is taken: PS3.15 E.1 wants conformance to the IOD kept.
+# hides the value is taken: PS3.15 E.1 wants conformance to the IOD kept. Of X/Z/U*, the
+# replacing of UIDs is taken whatever the Type: without the sequence, what else refers to the same series would be wrong (PS3.3 C.12.2).
 _RESOLVED: Mapping[str, tuple[Demand, Demand, Demand]] = {
     "X": (Demand.REMOVE, Demand.EMPTY, Demand.DUMMY),
     "Z": (Demand.EMPTY, Demand.EMPTY, Demand.DUMMY),
@@ -171,7 +172,7 @@ _RESOLVED: Mapping[str, tuple[Demand, Demand, Demand]] = {
     "X/D": (Demand.REMOVE, Demand.DUMMY, Demand.DUMMY),
     "Z/D": (Demand.EMPTY, Demand.EMPTY, Demand.DUMMY),
     "X/Z/D": (Demand.REMOVE, Demand.EMPTY, Demand.DUMMY),
-    "X/Z/U*": (Demand.REMOVE, Demand.EMPTY, Demand.REPLACE_UID),
+    "X/Z/U*": (Demand.REPLACE_UID, Demand.REPLACE_UID, Demand.REPLACE_UID),
 }
 _ORDER = (Need.NOTHING, Need.EMPTY_ALLOWED, Need.VALUE)
 

@@ -69,7 +69,7 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     saved, version = _saved(app, scope, draft.name)
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
-    judging = _Judging(app, draft, saved)
+    judging = _Judging(app, scope, draft, saved)
     for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), draft.attributes()):
         for study_id, before, after in judging.judge(by_study):
             _count(answer, study_id, before, after)
@@ -88,8 +88,9 @@ def _saved(app: Application, scope: Scope, name: str) -> tuple[Template | None, 
 class _Judging:
     """Judges studies by the draft and by the saved template."""
 
-    def __init__(self, app: Application, draft: Template, saved: Template | None) -> None:
+    def __init__(self, app: Application, scope: Scope, draft: Template, saved: Template | None) -> None:
         self._app = app
+        self._scope = scope
         self._draft = draft
         self._saved = saved
         self._operators: Operators = operators(app.clock)
@@ -101,7 +102,7 @@ class _Judging:
         if self._varying:
             undecided = [one for study_id, both in judged.items() if not _are_known(*both) for one in by_study[study_id]]
             with_slices: dict[str, list[Series]] = {}
-            for one in self._app.catalogue.with_slices(undecided, self._varying):
+            for one in self._app.catalogue.with_slices(self._scope, undecided, self._varying):
                 with_slices.setdefault(one.study_id, []).append(one)
             judged |= {study_id: self._judge(series) for study_id, series in with_slices.items()}
         return ((study_id, before, after) for study_id, (before, after) in judged.items())

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     admin_token: str = Field("", description="Accepted as an administrator's bearer token (automation and tests).")
     delivered: Path | None = Field(None, description="Folder below which destinations write; default: `delivered` in the data directory.")
 
+    keys_dir: Path | None = Field(None, description="Folder of the projects' keys; default: `keys` in the data directory.")
+
     dimse: str = Field("127.0.0.1:11112", description="HOST:PORT of the DIMSE door; `off`: none.")
     dimse_processes: int = Field(
         default_factory=lambda: min(4, max(1, (os.cpu_count() or 1) // 2)),
@@ -95,6 +97,10 @@ class Settings(BaseSettings):
     @property
     def delivered_folder(self) -> Path:
         return (self.delivered or self.data / "delivered").absolute()
+
+    @property
+    def keys_folder(self) -> Path:
+        return (self.keys_dir or self.data / "keys").absolute()
 
     @property
     def credentials(self) -> Path:

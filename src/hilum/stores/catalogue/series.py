@@ -71,10 +71,10 @@ class SeriesQueries:
                     by_study.setdefault(row.study_id, []).append(series_of(row, unread.at(row.kept_generation)))
             yield by_study
 
-    def with_slices(self, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
+    def with_slices(self, scope: Scope, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
         """The same series with the values of `varying` in all of their slices."""
         with self.database.reading() as connection:
-            return with_others(connection, found, varying)
+            return with_others(connection, [one for one in found if scope.sees(one.project)], varying)
 
     def instances_of(self, scope: Scope, one: Series) -> list[Instance]:
         """All instances of a series with their kept attributes and where their bytes lie."""

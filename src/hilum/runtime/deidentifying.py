@@ -1,0 +1,196 @@
+"""De-identification of files and folders without a server, and what it needs: profiles and keys."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
+from hilum.deidentification.plans import check_profile
+from hilum.deidentification.reports import StudyReport, report
+from hilum.dicom.elements import Source
+from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
+from hilum.model.keys import ProjectKey
+from hilum.model.profiles import Profile
+from hilum.runtime.registry import find_members
+from hilum.runtime.settings import Settings
+from hilum.stores.keys import KeyFiles
+
+REPORT = "deidentification-report.json"
+
+
+def profiles(settings: Settings) -> dict[str, Profile]:
+    """The shipped profiles and the site's own by name; a site's takes the place of a shipped one of its name.
+
+    Raises:
+        InvalidError: one of them is wrong.
+    """
+    shipped = [file for file in (resources.files("hilum") / "profiles").iterdir() if file.name.endswith(".yaml")]
+    own = sorted((settings.data / "profiles").glob("*.yaml")) if (settings.data / "profiles").is_dir() else []
+    found: dict[str, Profile] = {}
+    for file in (*shipped, *own):
+        profile = _read_profile(file.name, file.read_text(encoding="utf-8"))
+        found[profile.name] = profile
+    return found
+
+
+def find_profile(settings: Settings, name: str) -> Profile:
+    """One profile by its name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    known = profiles(settings)
+    if name not in known:
+        raise NotFoundError(f"There is no de-identification profile {name!r}.", f"Known are {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def _read_profile(file: str, text: str) -> Profile:
+    try:
+        profile = Profile.model_validate(yaml.safe_load(text))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise InvalidError(f"The profile in {file} is wrong: {error}", "Mend the file; docs/deidentification.md has examples.") from error
+    check_profile(profile, find_members("hilum.actions"))
+    return profile
+
+
+def find_key(settings: Settings, project: str, tell: Callable[[str], object]) -> ProjectKey:
+    """The key of a project; its first one is made where nothing was ever de-identified or kept in the data directory, and that is told.
+
+    Raises:
+        HilumError: it has none, and the data directory is in use: a new key would give patients second pseudonyms.
+    """
+    files = KeyFiles(settings.keys_folder)
+    known = files.find(project)
+    if known:
+        return known[-1]
+    if settings.keys_dir is not None or settings.database or (settings.data / "ledger.sqlite").exists():
+        raise HilumError(
+            f"Project {project} has no key in {settings.keys_folder}.",
+            f"Bring it back from a copy, or make the first one with `hilum key create {project}`.",
+        )
+    made = files.create(project)
+    tell(f"A first key for project {project} was made in {settings.keys_folder}: keep it, or its patients get other pseudonyms next time.")
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a folder.
+
+    Args:
+        held: file (as a number of ours, since names may hold names) and reason.
+    """
+
+    written: int
+    dropped: int
+    held: tuple[tuple[str, str], ...]
+    report: Path
+
+
+def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, tell: Callable[[int, int], object]) -> Outcome:
+    """Write de-identified copies of a file, or of every file below a folder, as `<series>/<instance>.dcm` with their new UIDs.
+
+    A series of which one instance is held is not written at all: half a series would pass for a whole one.
+
+    Raises:
+        ConflictError: the target holds something, or lies within what is read.
+    """
+    if profile.changes_nothing:
+        raise InvalidError(f"The profile {profile.name} changes nothing.", "Copy the files, or name another profile.")
+    files = [given] if given.is_file() else sorted(path for path in given.rglob("*") if path.is_file() and not path.is_symlink())
+    _check_target(given, out)
+    engine = Engine(profile, key, find_members("hilum.actions"))
+    studies: dict[str, StudyReport] = {}
+    run = _Run(out)
+    for number, path in enumerate(files, start=1):
+        answer = run.take(number, path, engine)
+        name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
+        studies.setdefault(name, StudyReport()).add(answer)
+        tell(number, len(files))
+    run.finish()
+    target = out / REPORT
+    target.write_text(json.dumps(report(profile, key.id, studies) | {"held": dict(run.held)}, indent=2) + "\n", encoding="utf-8")
+    return Outcome(run.written, run.dropped, tuple(run.held), target)
+
+
+def _check_target(given: Path, out: Path) -> None:
+    if out.resolve().is_relative_to(given.resolve()):
+        raise ConflictError(f"{out} lies within what is read.", "Name another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise ConflictError(f"{out} holds something.", "Name an empty folder: what was written before could not be told from what is new.")
+
+
+class _Run:
+    """The files of one run: written aside, and put in their place when it is known that their series is whole."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._aside = out, out / f".{uuid.uuid4()}"
+        self._aside.mkdir()
+        self._series: dict[str, list[tuple[Path, str]]] = {}
+        self._unwhole: set[str] = set()
+        self.held: list[tuple[str, str]] = []
+        self.dropped = self.written = 0
+
+    def take(self, number: int, path: Path, engine: Engine) -> Answer:
+        """De-identify one file."""
+        made = self._aside / f"{number}.dcm"
+        with path.open("rb") as read, made.open("wb") as written:
+            size = os.fstat(read.fileno()).st_size
+            answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
+            series = self._series_of(answer, engine, read.fileno(), size)
+        match answer:
+            case Rewritten():
+                self._series.setdefault(series, []).append((made, answer.new_uids["instance"][1]))
+            case Held(why):
+                self._unwhole.add(series)
+                self.held.append((f"file {number}", why))
+                made.unlink()
+            case Dropped():
+                self.dropped += 1
+                made.unlink()
+        return answer
+
+    @staticmethod
+    def _series_of(answer: Answer, engine: Engine, file: int, size: int) -> str:
+        """The new UID of the series; of what is held too, so that the rest of its series is found."""
+        if isinstance(answer, Rewritten):
+            return answer.new_uids.get("series", ("", ""))[1]
+        return engine.new_series_uid(Source(lambda offset, wanted: os.pread(file, wanted, offset), size)) if size else ""
+
+    def finish(self) -> None:
+        """Put whole series in their place."""
+        for series, files in self._series.items():
+            if series in self._unwhole:
+                self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files]
+                continue
+            folder = self._out / (series or "no-series")
+            folder.mkdir(exist_ok=True)
+            for made, instance in files:
+                self._place(made, folder, instance)
+        for left in self._aside.iterdir():
+            left.unlink()
+        self._aside.rmdir()
+
+    def _place(self, made: Path, folder: Path, instance: str) -> None:
+        target = folder / f"{instance}.dcm"
+        if target.exists():
+            self.held.append((f"file {made.stem}", "Another file has the same SOP Instance UID."))
+            return
+        made.rename(target)
+        self.written += 1
+
+
+def as_facts(outcome: Outcome) -> dict[str, Any]:
+    """The outcome for programs."""
+    held: Sequence[dict[str, str]] = [{"file": file, "why": why} for file, why in outcome.held]
+    return {"written": outcome.written, "dropped": outcome.dropped, "held": held, "report": str(outcome.report)}

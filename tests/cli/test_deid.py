@@ -1,0 +1,70 @@
+"""hilum deid: files in, files out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from hilum.cli import main
+from images import image
+
+
+def given(folder: Path, **attributes: object) -> Path:
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"Doe_Jane_{number}.dcm").write_bytes(image(number, PatientName="Doe^Jane", **attributes))
+    return folder
+
+
+def test_a_folder_is_deidentified_with_a_report_and_without_names(tmp_path: Path) -> None:
+    assert main(["deid", str(given(tmp_path / "in")), str(tmp_path / "out"), "--data", str(tmp_path / "data")]) == 0
+    files = list((tmp_path / "out").rglob("*.dcm"))
+    assert len(files) == 2
+    assert {str(dcmread(file).SOPInstanceUID) for file in files} == {file.stem for file in files}
+    report = (tmp_path / "out" / "deidentification-report.json").read_text()
+    said = json.loads(report)
+    (study,) = said["studies"].values()
+    assert study["instances"] == 2
+    assert study["actions"]["replace-uid"] == 6
+    assert said["self_check"].startswith("none")
+    everything = report + " ".join(str(path) for path in (tmp_path / "out").rglob("*"))
+    assert not any(word in everything for word in ("Doe", "Jane", "1.2.826.1"))
+
+
+def test_the_same_key_gives_the_same_pseudonyms_next_time(tmp_path: Path) -> None:
+    folder = given(tmp_path / "in")
+    for out in ("first", "second"):
+        assert main(["deid", str(folder), str(tmp_path / out), "--data", str(tmp_path / "data")]) == 0
+    first, second = (sorted(path.name for path in (tmp_path / out).rglob("*.dcm")) for out in ("first", "second"))
+    assert first == second
+
+
+def test_no_part_of_a_series_is_written_when_one_instance_is_held(tmp_path: Path) -> None:
+    folder = given(tmp_path / "in")
+    (folder / "3.dcm").write_bytes(image(3, BurnedInAnnotation="YES"))
+    assert main(["deid", str(folder), str(tmp_path / "out"), "--data", str(tmp_path / "data")]) == 1
+    assert not list((tmp_path / "out").rglob("*.dcm"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["deidentification-report.json"]
+
+
+def test_a_used_data_directory_without_its_key_makes_no_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ledger.sqlite").touch()
+    assert main(["deid", str(given(tmp_path / "in")), str(tmp_path / "out"), "--data", str(tmp_path / "data")]) == 1
+    assert "hilum key create admin" in capsys.readouterr().err
+    assert not (tmp_path / "data" / "keys").exists()
+
+
+def test_an_unknown_profile_names_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deid", str(given(tmp_path / "in")), str(tmp_path / "out"), "--profile", "nothing", "--data", str(tmp_path)]) == 1
+    assert "basic, keep, research" in capsys.readouterr().err
+
+
+def test_a_sites_own_profile_is_used(tmp_path: Path) -> None:
+    (tmp_path / "data" / "profiles").mkdir(parents=True)
+    (tmp_path / "data" / "profiles" / "ours.yaml").write_text(
+        "name: ours\nversion: 3\noverrides:\n  - {attribute: SeriesDescription, action: keep}\n"
+    )
+    assert main(["deid", str(given(tmp_path / "in")), str(tmp_path / "out"), "--profile", "ours", "--data", str(tmp_path / "data")]) == 0
+    assert {dcmread(file).SeriesDescription for file in (tmp_path / "out").rglob("*.dcm")} == {"T1"}

@@ -1,0 +1,39 @@
+"""One object through the engine."""
+
+import io
+from typing import Any
+
+from pydicom import Dataset, dcmread, dcmwrite
+
+from hilum.deidentification.engine import Answer, Engine, Rewritten
+from hilum.dicom.elements import Source
+from hilum.model.keys import ProjectKey
+from hilum.model.profiles import Profile
+from hilum.runtime.registry import find_members
+
+KEY = ProjectKey.of_secret(b"a test's secret, not a real one.")
+RESEARCH = ("retain-modified-dates", "retain-patient-characteristics", "clean-descriptors", "clean-structured-content", "clean-graphics")
+
+
+def engine_of(*options: str, key: ProjectKey = KEY, **said: Any) -> Engine:
+    profile = Profile.model_validate({"name": "tested", "options": options, **said})
+    return Engine(profile, key, find_members("hilum.actions"))
+
+
+def answer_of(content: bytes, engine: Engine | None = None) -> tuple[Answer, bytes]:
+    out = io.BytesIO()
+    return (engine or engine_of()).deidentify(Source.of_bytes(content), out.write), out.getvalue()
+
+
+def deidentified(content: bytes, engine: Engine | None = None) -> Dataset:
+    answer, written = answer_of(content, engine)
+    assert isinstance(answer, Rewritten), answer
+    return dcmread(io.BytesIO(written))
+
+
+def encoded(dataset: Dataset, syntax: str) -> bytes:
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    out = io.BytesIO()
+    dcmwrite(out, dataset, enforce_file_format=True)
+    return out.getvalue()
