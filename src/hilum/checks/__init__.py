@@ -140,11 +140,6 @@ def keys_of(slices: Iterable[Slice]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(image.key) for image in slices))
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `5 images`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _within(volume: Volume, name: str) -> Volume:
     return replace(volume, label=name if volume.label == "the series" else f"{volume.label} of {name}")
 
