@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 Repair = Annotated[bool, typer.Option("--repair", help="Index what the ledger does not know, and import it; with the server stopped.")]
 
+EraseOrphaned = Annotated[
+    bool, typer.Option("--erase-orphaned", help="Delete results whose workitem the ledger does not know; a server erases their bytes.")
+]
 
-def run(data: Data = None, config: Config = None, repair: Repair = False, json: Json = False) -> None:
+
+def run(
+    data: Data = None, config: Config = None, repair: Repair = False, erase_orphaned: EraseOrphaned = False, json: Json = False
+) -> None:
     """Read every pack, compare every digest, hold packs and index against each other. May run beside the server."""
     settings = configure(data, config)
     report = _repair(settings) if repair else _verify(settings)
@@ -25,8 +31,16 @@ def run(data: Data = None, config: Config = None, repair: Repair = False, json: 
         print_json(asdict(report) | {"is_sound": report.is_sound})
     else:
         _tell(report)
+    if erase_orphaned:
+        _erase_orphaned(settings)
     if not report.is_sound:
         raise typer.Exit(1)
+
+
+def _erase_orphaned(settings: "Settings") -> None:
+    from hilum.runtime.verifying import give_up_orphaned
+
+    note(f"{count(give_up_orphaned(settings), 'orphaned member')} deleted; a server erases the bytes from the packs.")
 
 
 def _verify(settings: "Settings", *, repair: bool = False) -> "Report":

@@ -169,6 +169,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
     """What the stages are handed; their worker adds what stops them."""
     from hilum.destinations import Host as DestinationHost
     from hilum.processors import Host as ProcessorHost
+    from hilum.runtime.asking_tools import ToolAsker
     from hilum.runtime.children import GuardedChildren
     from hilum.runtime.decoding import ChildDecoder
 
@@ -195,6 +196,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         accepted=app.acceptances.list_accepted,
         accepted_everywhere=tuple(map(from_setting, app.settings.accepted_findings)),
         decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
+        asker=partial(ToolAsker, allowed=app.settings.check_tools),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,
         sampling_key=read_sampling_key(app.settings.data),

@@ -70,7 +70,8 @@ def _subjects(
         announced = expected.get(one.series_instance_uid)
         checked.append(CheckedSeries(one, instances, announced, seen.reader, frozenset(seen.compressed)))
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
-    plain = Subject(study, tuple(checked), conflicts, tools.operators, expected=expected, decode=tools.decoder(tools))
+    decode, ask = tools.decoder(tools), tools.asker(tools)
+    plain = Subject(study, tuple(checked), conflicts, tools.operators, expected=expected, decode=decode, ask=ask)
     yield plain
     yield from (replace(plain, template=template) for template in templates)
 
