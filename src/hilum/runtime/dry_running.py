@@ -70,7 +70,8 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
     judging = _Judging(app, scope, draft, saved)
-    for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), draft.attributes()):
+    asked = draft.asked() | (frozenset() if saved is None else saved.asked())
+    for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), asked):
         for study_id, before, after in judging.judge(by_study):
             _count(answer, study_id, before, after)
     answer.seconds = time.perf_counter() - began
