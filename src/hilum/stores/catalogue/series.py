@@ -21,18 +21,7 @@ from hilum.stores.database import Database
 from hilum.stores.schema import instances, intake_studies, intakes, matches, members, projects, series, series_headers, studies, workitems
 from hilum.stores.scoping import in_scope
 
-STUDIES_A_TIME = 500
-_RECENT = (  # in the order of `records.Series`
-    series.c.id,
-    series.c.key,
-    series.c.study_id,
-    projects.c.name,
-    series.c.series_instance_uid,
-    series.c.modality,
-    series.c.description,
-    series.c.number_of_instances,
-    series.c.kept_generation,
-)
+STUDIES_A_TIME = 200
 
 
 class SeriesQueries:
@@ -75,14 +64,17 @@ class SeriesQueries:
         with self.database.reading() as connection:
             study_ids = list(connection.scalars(recent.order_by(studies.c.id)))
             unread = Unread(dict.fromkeys(names, NEVER) | kept_generations(connection))
-            rows = SERIES_ROWS.with_only_columns(*_RECENT, excerpt.column(connection.dialect)).order_by(series.c.key)
+            rows = SERIES_ROWS.with_only_columns(*_RECENT_COLUMNS, excerpt.column(connection.dialect)).order_by(series.c.key)
         for some in chunked(study_ids, STUDIES_A_TIME):
             by_study: dict[str, list[Series]] = {}
             with self.database.reading() as connection:
-                # Unpacked by place: a row's fields by name would cost as much as judging it.
-                for *fields, number, generation, text in connection.execute(rows.where(series.c.study_id.in_(some))):
-                    one = Series(*fields, number, excerpt.read(text), unread=unread.at(generation))
-                    by_study.setdefault(one.study_id, []).append(one)
+                # By place: a row's columns by their names would cost as much as judging it.
+                for id_, key, study_id, project, uid, modality, said, number, generation, text in connection.execute(
+                    rows.where(series.c.study_id.in_(some))
+                ):
+                    known = excerpt.read(text)
+                    one = Series(id_, key, study_id, project, uid, modality, said, number, known, unread=unread.at(generation))
+                    by_study.setdefault(study_id, []).append(one)
             yield by_study
 
     def with_slices(self, scope: Scope, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
@@ -125,6 +117,19 @@ class SeriesQueries:
             one.id: standing_of_series(standing.get(one.study_id), newest.get(one.id), choices.get(one.study_id, Choice()))
             for one in wanted
         }
+
+
+_RECENT_COLUMNS = (
+    series.c.id,
+    series.c.key,
+    series.c.study_id,
+    projects.c.name,
+    series.c.series_instance_uid,
+    series.c.modality,
+    series.c.description,
+    series.c.number_of_instances,
+    series.c.kept_generation,
+)
 
 
 def _as_series(connection: Connection, rows: Sequence[Row[Any]], varying: Collection[str]) -> list[Series]:
