@@ -243,13 +243,14 @@ def make_known(folder: Path, number: int) -> Path:
     data, pack_id, chance = folder / "data", "00000000-0000-4000-8000-000000000000", random.Random(1)
     (data / "packs" / f"{pack_id}.tar").write_bytes(bytes(1024))
     rows = ((pack_id, at * 530_000, chance.randbytes(32), f"1.2.3.{at}.dcm", f"{at // 1000:032x}") for at in range(number))
-    with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger, ledger:
+    with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger:
         values = "(?, 'received', 'sealed', 1024, 0, '2026-01-01 00:00:00')"
         ledger.execute(f"INSERT INTO packs (id, kind, state, size, seal_wanted, created_at) VALUES {values}", [pack_id])
         ledger.executemany(
             "INSERT INTO members (pack_id, offset, size, sha256, file_name, intake_id, state) VALUES (?, ?, 529000, ?, ?, ?, 'imported')",
             rows,
         )
+        ledger.commit()
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return data
 

@@ -153,6 +153,11 @@ def test_an_age_over_90_is_capped() -> None:
     assert made.PatientAge == "090Y"
 
 
+def test_a_kept_text_about_the_patient_does_not_name_the_patient() -> None:
+    given = image(1, PatientName="Featherstone^Wilhelmina", EthnicGroup="Featherstone")
+    assert deidentified(given, engine_of("retain-patient-characteristics")).EthnicGroup == "[removed]"
+
+
 def test_the_projects_overrides_come_first() -> None:
     overrides = [
         {"attribute": "StudyDescription", "action": "keep"},

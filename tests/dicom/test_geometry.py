@@ -432,6 +432,6 @@ def test_five_thousand_orientations_end_in_time() -> None:
     slices = [
         Slice(n, (0.0, 0.0, float(n)), (math.cos(a), math.sin(a), 0.0, 0.0, 0.0, -1.0), instance_number=n) for n, a in enumerate(angles)
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     missing_slices(slices)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 6  # about one on a quiet core; each beside each other would be hundreds

@@ -1,5 +1,6 @@
 """What results say of findings in spite of which they were made."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hilum.model.letting_go import report_findings
@@ -22,16 +23,24 @@ def make_template(**options: object) -> Template:
 
 
 def test_a_person_who_let_an_error_go_is_named_with_the_reason() -> None:
-    told = report_findings([GAP, REMARK], make_template(), [RETRY])
+    told = report_findings([GAP, REMARK], make_template(), [RETRY], [])
 
     assert told == ("Slice 4 is missing. Let go by maria: It is good enough.", "Slice 5 is there twice.")
 
 
+def test_what_was_let_go_is_not_asked_for_any_more() -> None:
+    asking = replace(GAP, sentence="Slice 4 is missing. Send it, or let it go on.")
+    mends = ["", "Send it, or let it go on."]
+
+    assert report_findings([asking], make_template(), [RETRY], mends) == ("Slice 4 is missing. Let go by maria: It is good enough.",)
+    assert report_findings([asking], make_template(), [], mends) == (asking.sentence,)
+
+
 def test_a_template_that_let_an_error_go_is_named() -> None:
-    told = report_findings([GAP], make_template(severities={"missing-slices": "warning"}), [])
+    told = report_findings([GAP], make_template(severities={"missing-slices": "warning"}), [], [])
 
     assert told == ("Slice 4 is missing. Let go by count, for which this is a warning.",)
 
 
 def test_findings_of_other_templates_are_not_reported() -> None:
-    assert report_findings([Finding("required-series", Severity.ERROR, "No FLAIR.", "brain_ms")], make_template(), []) == ()
+    assert report_findings([Finding("required-series", Severity.ERROR, "No FLAIR.", "brain_ms")], make_template(), [], []) == ()

@@ -25,6 +25,18 @@ def test_a_deferred_item_names_its_time():
     assert explain_standing(study, [], []).sentences[1] == "It waits for the time 2026-03-01 12:00:05 UTC, when it is tried again."
 
 
+def test_a_study_that_its_workitem_holds_sends_nobody_to_choose_a_template():
+    why = explain_standing(make_study(Status.HELD), [make_workitem(Status.HELD, Stage.DEIDENTIFYING)], [])
+    assert why.sentences[1] == "It waits for its workitems, which are held: it goes on when one of them does."
+    assert "send what is missing" in why.sentences[3]
+    assert not any("assign" in sentence for sentence in why.sentences)
+
+
+def test_a_study_that_only_an_older_workitem_held_waits_for_a_choice():
+    why = explain_standing(make_study(Status.HELD, revision=2), [make_workitem(Status.HELD, Stage.DEIDENTIFYING)], [])
+    assert "hilum assign" in why.sentences[1]
+
+
 def test_a_reviewer_is_told_how_to_judge():
     why = explain_standing(make_study(Status.FINISHED), [make_workitem(Status.HELD, Stage.REVIEWING)], [])
     assert "is held at reviewing" in why.sentences[1]

@@ -10,7 +10,7 @@ from hilum.model.members import MemberNote
 from hilum.runtime.assembling import assemble, open_pool
 from hilum.runtime.backing_up import back_up
 from hilum.runtime.preparing import prepare
-from hilum.runtime.verifying import verify_vault
+from hilum.runtime.verifying import give_up_orphaned, verify_vault
 from hilum.stores.packs import pack_path, recover, rewrite
 from images import series_of
 
@@ -100,3 +100,8 @@ def test_a_result_of_a_workitem_that_an_older_ledger_does_not_know_is_kept_and_s
     (sentence,) = report.orphaned
     assert sentence.startswith(f"Pack {member.pack_id} holds report.pdf at {member.offset}, made by workitem {UNKNOWN_WORKITEM}")
     assert pack_path(settings.packs, member.pack_id).exists()
+    assert give_up_orphaned(settings) == 1
+    with open_line(settings) as line:
+        line.app.eraser.erase_all()
+    assert not any(RESULT in path.read_bytes() for path in settings.packs.iterdir())
+    assert verify_vault(settings).orphaned == []

@@ -47,7 +47,9 @@ def test_completing_twice_is_completing_once(site, image):
     assert site.ledger.history(SYSTEM, [intake.id]) == moves
 
 
-@pytest.mark.parametrize(("expected", "sentence"), [(5, "3 of 5 files are missing"), (1, "1 files more than the 1 expected are here")])
+@pytest.mark.parametrize(
+    ("expected", "sentence"), [(5, "3 of 5 files are missing"), (3, "1 of 3 files is missing"), (1, "1 file more than expected is here")]
+)
 def test_completing_with_another_count_names_the_difference_and_leaves_the_upload_open(site, image, expected, sentence):
     intake = site.start()
     site.put(intake, image("1.2.1.1.1"), image("1.2.1.1.2"))

@@ -60,6 +60,7 @@ def check_series(
     *,
     expected: Mapping[str, int] | None = None,
     decode: Any = None,
+    ask: Any = None,
     members: Mapping[str, Any] = MEMBERS,
 ) -> list[Finding]:
     """What all checks that need no template find."""
@@ -70,7 +71,7 @@ def check_series(
         found += seen.findings(one, instances, members)
         announced = (expected or {}).get(one.series_instance_uid)
         checked.append(CheckedSeries(one, tuple(instances), announced, seen.reader, frozenset(seen.compressed)))
-    subject = Subject(study, tuple(checked), (), {}, expected=expected or {}, decode=decode)
+    subject = Subject(study, tuple(checked), (), {}, expected=expected or {}, decode=decode, ask=ask)
     for member in members.values():
         if hasattr(member, "check") and not member.for_template:
             found += member.check(subject)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -137,17 +139,28 @@ def test_who_may_not_see_identities_sees_none(served: Gateway, phantoms: tuple[P
         assert hidden not in pages
 
 
+class UnknownError(HilumError):
+    kind = "unauthenticated"
+
+
+def nobody(_request: object) -> Scope:
+    raise UnknownError("No credential came.", "Sign in.")
+
+
 def test_nobody_is_asked_for_name_and_password(served: Gateway) -> None:
-    class UnknownError(HilumError):
-        kind = "unauthenticated"
-
-    def nobody(_request: object) -> Scope:
-        raise UnknownError("No credential came.", "Sign in.")
-
     response = TestClient(Starlette(routes=routes(served.app, nobody))).get("/studies")
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_the_page_of_who_is_not_signed_in_has_its_style_within_and_loads_nothing(served: Gateway) -> None:
+    response = TestClient(Starlette(routes=routes(served.app, nobody))).get("/studies")
+
+    (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in response.headers["content-security-policy"]
+    assert not re.search(r"\b(src|href)=", response.text)
 
 
 def test_pages_allow_no_script_and_no_style_but_ours(served: Gateway) -> None:

@@ -15,6 +15,7 @@ from hilum.stores.intakes import Intakes
 
 FRESH_SECONDS = 2.0
 MOST_OPEN = 256
+MOST_NAMES = 1_000_000  # of all open uploads together, some 250 bytes each; the upload that is sent to just now is kept whatever it has
 _FILES_A_PAGE = 5000
 
 
@@ -122,8 +123,11 @@ class Deliveries:
     def _remember(self, upload_id: str, upload: OpenUpload) -> None:
         self._open[upload_id] = upload
         self._open.move_to_end(upload_id)
-        while len(self._open) > MOST_OPEN:
+        while len(self._open) > 1 and (len(self._open) > MOST_OPEN or self._names_held() > MOST_NAMES):
             self._open.popitem(last=False)
+
+    def _names_held(self) -> int:
+        return sum(len(upload.names) for upload in self._open.values())
 
     def _names(self, upload_id: str) -> dict[str, bytes]:
         names: dict[str, bytes] = {}

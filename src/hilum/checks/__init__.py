@@ -65,6 +65,24 @@ PixelDecoder = Callable[[Sequence[Instance]], Decoded]
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a program said of an instance.
+
+    Args:
+        words: what it wrote, the last 8 KiB of it; it may quote values.
+        trouble: why it could not say anything, as a sentence.
+    """
+
+    words: str = ""
+    exit_status: int = 0
+    trouble: str = ""
+
+
+ToolRunner = Callable[[Sequence[str], Instance], Answer | None]
+"""Runs a command on the file of an instance, elsewhere and within limits; None where the site's `check_tools` does not name it."""
+
+
+@dataclass(frozen=True)
 class Content:
     """One instance by its whole header."""
 
@@ -122,11 +140,6 @@ def keys_of(slices: Iterable[Slice]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(image.key) for image in slices))
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `5 images`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _within(volume: Volume, name: str) -> Volume:
     return replace(volume, label=name if volume.label == "the series" else f"{volume.label} of {name}")
 
@@ -141,6 +154,7 @@ class Subject:
         operators: for rules.
         expected: UID of the study or of a series -> how many instances it should have, as somebody who knows has announced.
         decode: decodes pixels.
+        ask: asks a program for its opinion.
     """
 
     study: Study
@@ -150,3 +164,4 @@ class Subject:
     template: Template | None = None
     expected: Mapping[str, int] = field(default_factory=dict)
     decode: PixelDecoder | None = None
+    ask: ToolRunner | None = None

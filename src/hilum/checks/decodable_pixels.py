@@ -5,9 +5,10 @@ Native pixels need no decoding: `pixel-data` compares their length.
 
 from collections.abc import Iterator, Mapping
 
-from hilum.checks import CheckedSeries, Decoded, Subject, counted
+from hilum.checks import CheckedSeries, Decoded, Subject
 from hilum.model.outcomes import Finding, Severity
 from hilum.model.roles import called
+from hilum.model.words import count
 
 kind = "decodable-pixels"
 severity = Severity.ERROR
@@ -29,12 +30,12 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _tell(one: CheckedSeries, decoded: Decoded) -> Iterator[Finding]:
     name = called(one.series)
     rows = (
-        (severity, decoded.failed, f"{counted(len(decoded.failed), 'image')} of {name} cannot be decoded. {_reasons(decoded.failed)}"),
+        (severity, decoded.failed, f"{count(len(decoded.failed), 'image')} of {name} cannot be decoded. {_reasons(decoded.failed)}"),
         (Severity.INFO, decoded.unread, f"Whether the pixels of {name} are whole cannot be said. {_reasons(decoded.unread)}"),
         (
             Severity.INFO,
             dict.fromkeys(decoded.left),
-            f"{counted(len(decoded.left), 'compressed image')} of {name}: no time was left to decode.",
+            f"{count(len(decoded.left), 'compressed image')} of {name}: no time was left to decode.",
         ),
     )
     for weight, concerned, sentence in rows:

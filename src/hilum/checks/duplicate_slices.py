@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from hilum.checks import Subject, counted, keys_of, place_of
+from hilum.checks import Subject, keys_of, place_of
 from hilum.dicom.geometry import duplicates
 from hilum.model.outcomes import Finding, Severity
+from hilum.model.words import count
 
 kind = "duplicate-slices"
 severity = Severity.WARNING
@@ -20,6 +21,6 @@ def check(subject: Subject) -> Iterator[Finding]:
             repeated = duplicates(volume)
             if repeated:
                 instances = keys_of(image for images in repeated for image in images)
-                places = counted(len(repeated), "position")
+                places = count(len(repeated), "position")
                 sentence = f"At {places} in {place_of(volume, one.series)} there is more than one image."
                 yield Finding(kind, severity, sentence, series_id=one.series.id, instances=instances)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from hilum.checks import Subject, counted
+from hilum.checks import Subject
 from hilum.dicom.geometry import missing_from
 from hilum.model.outcomes import Finding, Severity
 from hilum.model.roles import called
+from hilum.model.words import count
 
 kind = "expected-counts"
 severity = Severity.ERROR
@@ -26,8 +27,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             if subject.study.number_of_instances < expected:
                 yield Finding(kind, severity, _sentence("the study", subject.study.number_of_instances, expected))
         elif expected > 0:
-            yield Finding(kind, severity, f"The series {uid} was announced with {counted(expected, 'instance')}, and none came. {mend}")
+            yield Finding(kind, severity, f"The series {uid} was announced with {count(expected, 'instance')}, and none came. {mend}")
 
 
 def _sentence(name: str, here: int, expected: int) -> str:
-    return f"{name[0].upper()}{name[1:]} was announced with {counted(expected, 'instance')}, and {here} came. {mend}"
+    return f"{name[0].upper()}{name[1:]} was announced with {count(expected, 'instance')}, and {here} came. {mend}"

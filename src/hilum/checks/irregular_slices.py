@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from hilum.checks import Subject, counted, keys_of, place_of
+from hilum.checks import Subject, keys_of, place_of
 from hilum.dicom.geometry import irregular_spacing, spacing
 from hilum.model.outcomes import Finding, Severity
+from hilum.model.words import count
 
 kind = "irregular-slices"
 severity = Severity.WARNING
@@ -24,7 +25,5 @@ def check(subject: Subject) -> Iterator[Finding]:
                 usual = spacing(volume) or 0.0
                 lowest, highest = min(step for _, step in uneven), max(step for _, step in uneven)
                 steps = f"{lowest:.2f} mm" if lowest == highest else f"{lowest:.2f} to {highest:.2f} mm"
-                sentence = (
-                    f"In {place_of(volume, one.series)} {counted(len(uneven), 'step')} of {steps} stand among steps of {usual:.2f} mm."
-                )
+                sentence = f"In {place_of(volume, one.series)} {count(len(uneven), 'step')} of {steps} stand among steps of {usual:.2f} mm."
                 yield Finding(kind, severity, sentence, series_id=one.series.id, instances=keys_of(image for image, _ in uneven))

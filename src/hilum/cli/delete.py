@@ -8,6 +8,7 @@ import typer
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Server, connect, find_study
 from hilum.cli.telling import printable, say
 from hilum.cli.why import Study
+from hilum.model.words import count
 
 Needed = Annotated[str, typer.Option("--reason", help="Stays, with when and who, on the tombstone.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -18,7 +19,7 @@ def run(study: Study, reason: Needed, yes: Yes = False, server: Server = DEFAULT
     with connect(server, data) as hilum:
         found = find_study(hilum, study)
         if not yes:
-            _ask(f"Delete study {found.id} with {found.number_of_instances} images and all that was made from them?")
+            _ask(f"Delete study {found.id} with {count(found.number_of_instances or 0, 'image')} and all that was made from them?")
         hilum.studies.delete(found.id, reason)
     say(printable(f"Study {found.id} is deleted. Its bytes are erased from the packs now."))
 

@@ -12,6 +12,7 @@ import typer
 from hilum.cli.connecting import DEFAULT_SERVER
 from hilum.cli.telling import printable, say, styled
 from hilum.model.errors import HilumError
+from hilum.model.words import count
 
 if TYPE_CHECKING:
     from hilum_sdk import Hilum
@@ -167,7 +168,7 @@ def _results(hilum: "Hilum", upload: "Upload", folder: Path) -> Iterator[str]:
     results = hilum.results.for_upload(upload.id)
     if not results:
         raise HilumError("The whole study is delivered without a result.", "This is a bug: tell the authors.")
-    yield f"{styled('delivered', 'good')}  whole: {len(results)} results in {folder}"
+    yield f"{styled('delivered', 'good')}  whole: {count(len(results), 'result')} in {folder}"
     for result in results:
         path = result.download(folder)
         yield styled(f"           {path.name:<24} {path.stat().st_size:>10,} bytes", "dim")

@@ -7,6 +7,7 @@ import typer
 
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect, find_study
 from hilum.cli.telling import print_json, printable, say, styled
+from hilum.model.words import count
 
 if TYPE_CHECKING:
     from hilum_sdk.models import Finding, FindingsReport
@@ -33,7 +34,7 @@ def run(study: Study, html: Html = None, server: Server = DEFAULT_SERVER, data: 
 
 def _tell(report: "FindingsReport") -> None:
     counts = report.counts
-    say(f"{counts.instances} slices: {counts.valid} valid, {counts.doubtful} doubtful, {counts.invalid} invalid.")
+    say(f"{count(counts.instances, 'slice')}: {counts.valid} valid, {counts.doubtful} doubtful, {counts.invalid} invalid.")
     for finding in report.items:
         say()
         _tell_finding(finding)
@@ -44,8 +45,8 @@ def _tell(report: "FindingsReport") -> None:
 def _tell_finding(finding: "Finding") -> None:
     say(f"{styled(finding.severity, 'bold')}  {printable(finding.sentence)}  {styled(finding.check, 'dim')}")
     for sentence in (finding.meaning, finding.mend):
-        if sentence:
+        if sentence and sentence not in finding.sentence:  # some end with their mend
             say(f"  {printable(sentence)}")
     if finding.instances:
         more = " ..." if len(finding.instances) > MOST_UIDS else ""
-        say(f"  {len(finding.instances)} instances: {printable(', '.join(map(str, finding.instances[:MOST_UIDS])))}{more}")
+        say(f"  {count(len(finding.instances), 'instance')}: {printable(', '.join(map(str, finding.instances[:MOST_UIDS])))}{more}")

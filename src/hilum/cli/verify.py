@@ -8,6 +8,7 @@ import typer
 from hilum.cli.configuring import Config, Data, configure
 from hilum.cli.connecting import Json
 from hilum.cli.telling import note, print_json, printable, say
+from hilum.model.words import count
 
 if TYPE_CHECKING:
     from hilum.runtime.settings import Settings
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
 
 Repair = Annotated[bool, typer.Option("--repair", help="Index what the ledger does not know, and import it; with the server stopped.")]
 
+EraseOrphaned = Annotated[
+    bool, typer.Option("--erase-orphaned", help="Delete results whose workitem the ledger does not know; a server erases their bytes.")
+]
 
-def run(data: Data = None, config: Config = None, repair: Repair = False, json: Json = False) -> None:
+
+def run(
+    data: Data = None, config: Config = None, repair: Repair = False, erase_orphaned: EraseOrphaned = False, json: Json = False
+) -> None:
     """Read every pack, compare every digest, hold packs and index against each other. May run beside the server."""
     settings = configure(data, config)
     report = _repair(settings) if repair else _verify(settings)
@@ -24,8 +31,16 @@ def run(data: Data = None, config: Config = None, repair: Repair = False, json: 
         print_json(asdict(report) | {"is_sound": report.is_sound})
     else:
         _tell(report)
+    if erase_orphaned:
+        _erase_orphaned(settings)
     if not report.is_sound:
         raise typer.Exit(1)
+
+
+def _erase_orphaned(settings: "Settings") -> None:
+    from hilum.runtime.verifying import give_up_orphaned
+
+    note(f"{count(give_up_orphaned(settings), 'orphaned member')} deleted; a server erases the bytes from the packs.")
 
 
 def _verify(settings: "Settings", *, repair: bool = False) -> "Report":
@@ -52,4 +67,4 @@ def _tell(report: "Report") -> None:
         say(printable(sentence))
     repaired = f" {report.repaired} were indexed anew." if report.repaired else ""
     verdict = "All is sound." if report.is_sound else "Not all is sound."
-    say(f"{report.packs} packs with {report.members} members were read.{repaired} {verdict}")
+    say(f"{count(report.packs, 'pack')} with {count(report.members, 'member')} were read.{repaired} {verdict}")

@@ -22,6 +22,7 @@ _TEXTS = frozenset({"LO", "SH", "LT", "ST", "UT", "UC"})
 _DATES = frozenset({"DA", "DT", "TM"})
 _DATE_OPTIONS = {Option.RETAIN_FULL_DATES: "K", Option.RETAIN_MODIFIED_DATES: "C"}
 _PATIENT_AGE, _CONTENT_SEQUENCE, _CODE_MEANING = 0x00101010, 0x0040A730, 0x00080104
+_PATIENT_GROUP = 0x0010
 _REPLACED_AT_TOP = frozenset({0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
 # PS3.3 C.7.6.16.2.25: what a converted object took over from the CT, MR and PET images that it was made of.
 _CONVERTED = frozenset({0x00209170, 0x00209171})
@@ -178,6 +179,8 @@ class Compiler:
                 return "dummy", {}
             case Demand.REPLACE_UID:
                 return ("keep", {}) if Option.RETAIN_UIDS in self.profile.options else ("replace-uid", {})
+            case Demand.KEEP if vr in _TEXTS and tag >> 16 == _PATIENT_GROUP:
+                return "clean-text", {}  # free text about the patient may name the patient
             case Demand.KEEP:
                 return ("cap-age", {}) if tag == _PATIENT_AGE else ("keep", {})
             case Demand.CLEAN:

@@ -1,6 +1,6 @@
 """Findings as results report them: an error in spite of which they were made says who let it go."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from hilum.model.lifecycle import Stage, Status
 from hilum.model.outcomes import Finding, Severity
@@ -8,15 +8,23 @@ from hilum.model.records import Move
 from hilum.model.templates import Template
 
 
-def report_findings(findings: Sequence[Finding], template: Template, moves: Iterable[Move]) -> tuple[str, ...]:
+def report_findings(findings: Sequence[Finding], template: Template, moves: Iterable[Move], mends: Collection[str]) -> tuple[str, ...]:
     """The sentences of the findings that concern a template's workitem.
 
     Args:
         moves: the workitem's, oldest first.
+        mends: what checks ask for at the end of a sentence; who let a finding go was not asking for it any more.
     """
     by_person = _let_go_by_person(moves)
     concerned = [finding for finding in findings if finding.template in ("", template.name)]
-    return tuple(" ".join((finding.sentence, *_let_go(finding, template, by_person))) for finding in concerned)
+    return tuple(_report(finding, next(_let_go(finding, template, by_person), ""), mends) for finding in concerned)
+
+
+def _report(finding: Finding, let_go: str, mends: Collection[str]) -> str:
+    if not let_go:
+        return finding.sentence
+    mend = next((mend for mend in mends if mend and finding.sentence.endswith(f" {mend}")), "")
+    return f"{finding.sentence.removesuffix(mend).rstrip()} {let_go}"
 
 
 def _let_go(finding: Finding, template: Template, by_person: str) -> Iterator[str]:

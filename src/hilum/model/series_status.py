@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hilum.model.lifecycle import STAGES, STEPS, Kind, Stage, Status, Step
+from hilum.model.words import count
 
 
 class SeriesStatus(StrEnum):
@@ -222,4 +223,4 @@ def _why_unmatched(choice: Choice) -> tuple[SeriesStatus, str]:
         return _T.TEMPLATE_NOT_MATCHED, "Its study is held because of a finding, and the template that matches has no use for this series."
     if choice.matched > 1:
         return _T.MULTIPLE_TEMPLATES_MATCHED, f"{choice.matched} templates match; {CHOOSE}."
-    return _T.TEMPLATE_NOT_MATCHED, f"None of {choice.asked} templates matches; {CHOOSE}."
+    return _T.TEMPLATE_NOT_MATCHED, f"No template matches ({count(choice.asked, 'template')} tried); {CHOOSE}."

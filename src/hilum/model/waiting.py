@@ -1,9 +1,10 @@
 """What waits for a person, and the ways on from there: one table, so that commands, API and pages say the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
+from hilum.model.records import Study, Workitem
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,14 @@ _FAILED: Mapping[Kind, tuple[Way, ...]] = {
     Kind.STUDY: (_RUN_AGAIN, _STOP),
     Kind.WORKITEM: (_RUN_AGAIN, _STOP),
 }
+
+
+def held_by(study: Study, workitems: Iterable[Workitem]) -> tuple[Workitem, ...]:
+    """The workitems because of which alone a study is held: when they are let through, it goes on."""
+    if (study.item.stage, study.item.status) != (Stage.MATCHING, Status.HELD):
+        return ()
+    first_held = (Stage.DEIDENTIFYING, Status.HELD)
+    return tuple(one for one in workitems if one.revision == study.revision and (one.item.stage, one.item.status) == first_held)
 
 
 def ways_on(item: Item) -> tuple[Way, ...]:

@@ -1,12 +1,12 @@
 """Where a study stands, since when, what it waits for, and how it came there: composed once, so that every face says the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.records import Move, Study, Workitem
-from hilum.model.waiting import tell_ways
+from hilum.model.waiting import held_by, tell_ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,15 @@ WAITS_FOR: Mapping[Status, str] = {
     Status.FINISHED: "",
     Status.CANCELLED: "",
 }
+_ITS_WORKITEMS = "its workitems, which are held: it goes on when one of them does."
 _REVIEWER = "a reviewer, who can {ways}."
 
 
 def explain_standing(study: Study, workitems: Sequence[Workitem], moves: Sequence[Move]) -> Why:
     """Compose the answer; `moves` are those of the study and its workitems."""
     first = _standing(study.item, f"The study, revision {study.revision},")
+    if held_by(study, workitems):
+        first = replace(first, waits_for=_ITS_WORKITEMS)
     others = [_standing(one.item, f"Its workitem {one.template} (version {one.template_version})") for one in workitems]
     telling = [one for one in others if one.item.status is not Status.CANCELLED] or others[-1:]
     sentences = [text for one in (first, *telling) for text in (one.sentence, _waiting(one)) if text]

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     file_name_bytes: int = Field(1024, gt=0, description="The longest file name in an upload.")
 
     accepted_findings: tuple[str, ...] = Field((), description="Findings accepted everywhere: `check`, or `check: part of the sentence`.")
+    check_tools: tuple[str, ...] = Field((), description="Installed programs that checks may ask for a second opinion: `dciodvfy`.")
     decoding_seconds: float = Field(120, ge=0, description="The longest that compressed pixels of one study are decoded for a check.")
     processing_seconds: float = Field(1800, gt=0, description="The longest a processor may run.")
     processing_memory_bytes: int = Field(8 << 30, gt=0, description="The most memory a processor may take.")

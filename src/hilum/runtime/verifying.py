@@ -71,6 +71,15 @@ def verify_vault(settings: Settings, *, repair: bool = False, on_pack: Callable[
     return report
 
 
+def give_up_orphaned(settings: Settings) -> int:
+    """Have a server erase what workitems made that the ledger does not know. Returns how many members."""
+    app = assemble(settings)
+    try:
+        return app.pack_index.give_up_orphaned()
+    finally:
+        app.close()
+
+
 def _packs_that_count(folder: Path, known: Collection[str]) -> list[Path]:
     """Those that the ledger knows, and strangers; of a rewriting that is not through the one that a start would leave."""
     paths = find_packs(folder)
@@ -136,7 +145,7 @@ def _tell_strangers(app: Application, report: Report, finds: _Finds, *, repair: 
             report.unindexed.append(f"Pack {pack_id} holds {member.name} at {member.offset}, and the index does not. {mend}")
     report.orphaned += [
         f"Pack {orphan.pack_id} holds {orphan.name} at {orphan.offset}, made by workitem {orphan.workitem_id}, which the ledger does not "
-        "know. It is kept; take it out of the pack with `tar` where you want it."
+        "know. It is kept; take it out of the pack with `tar` where you want it, then `hilum verify --erase-orphaned`."
         for orphan in app.pack_index.list_orphaned()
     ]
 

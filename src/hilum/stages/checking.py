@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hilum.checks import CheckedSeries, Content, HeaderReader, Subject, counted
+from hilum.checks import CheckedSeries, Content, HeaderReader, Subject
 from hilum.dicom.headers import Header, Leaf
 from hilum.dicom.part10 import Recognition, UnreadableError, recognise
 from hilum.dicom.scanner import scan_all
@@ -23,6 +23,7 @@ from hilum.model.reading import source_of
 from hilum.model.records import Instance, Series, Study
 from hilum.model.roles import called
 from hilum.model.templates import Template
+from hilum.model.words import count
 
 _LOG = logging.getLogger(__name__)
 SHOWN = 12  # troubles of one series that a sentence names
@@ -69,7 +70,8 @@ def _subjects(
         announced = expected.get(one.series_instance_uid)
         checked.append(CheckedSeries(one, instances, announced, seen.reader, frozenset(seen.compressed)))
     conflicts = tuple(tools.catalogue.conflicts(tools.scope, study.id))
-    plain = Subject(study, tuple(checked), conflicts, tools.operators, expected=expected, decode=tools.decoder(tools))
+    decode, ask = tools.decoder(tools), tools.asker(tools)
+    plain = Subject(study, tuple(checked), conflicts, tools.operators, expected=expected, decode=decode, ask=ask)
     yield plain
     yield from (replace(plain, template=template) for template in templates)
 
@@ -167,7 +169,7 @@ def _read_header(stored: StoredBytes, vault: Vault) -> Header:
 def _told(one: Series, troubles: Mapping[str, Sequence[str]], images: int) -> str:
     ordered = sorted(troubles.items(), key=lambda pair: -len(pair[1]))
     parts = [
-        f"{trouble}, in {'all' if len(uids) == images else len(uids)} of {counted(images, 'image')}" for trouble, uids in ordered[:SHOWN]
+        f"{trouble}, in {'all' if len(uids) == images else len(uids)} of {count(images, 'image')}" for trouble, uids in ordered[:SHOWN]
     ]
     more = f"; and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
     return f"In {called(one)}: {'; '.join(parts)}{more}."
@@ -176,5 +178,5 @@ def _told(one: Series, troubles: Mapping[str, Sequence[str]], images: int) -> st
 def _summary(found: list[Finding]) -> str:
     weights = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
     counts = [(sum(finding.severity is severity for finding in found), noun) for severity, noun in weights]
-    said = " and ".join(counted(number, noun) for number, noun in counts if number)
+    said = " and ".join(count(number, noun) for number, noun in counts if number)
     return f"{said}." if said else "Nothing found."

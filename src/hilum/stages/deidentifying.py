@@ -9,6 +9,7 @@ from hilum.model.members import MemberNote
 from hilum.model.outcomes import Deidentified, DeidentifiedInstance, Done, Outcome, StoredBytes
 from hilum.model.ports import Batch, Tools
 from hilum.model.records import Instance, Workitem
+from hilum.model.words import count
 
 KEEP = "keep"
 
@@ -31,7 +32,7 @@ def run(item: Item, tools: Tools) -> Outcome:
                 copies.append(_copy(batch, one.id, instance, workitem, tools))
         batch.commit()
     record = {"profile": KEEP, "changed": False, "template": template.name, "template_version": version}
-    return Done(f"Kept as it is (profile {KEEP}): {len(copies)} instances.", (Deidentified(item.id, tuple(copies), record),))
+    return Done(f"Kept as it is (profile {KEEP}): {count(len(copies), 'instance')}.", (Deidentified(item.id, tuple(copies), record),))
 
 
 def _copy(batch: Batch, series_id: str, instance: Instance, workitem: Workitem, tools: Tools) -> DeidentifiedInstance:

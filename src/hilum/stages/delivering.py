@@ -7,6 +7,7 @@ from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.outcomes import Delivered, Done, Hold, Outcome
 from hilum.model.ports import Tools
 from hilum.model.records import Study, Workitem
+from hilum.model.words import count
 
 
 def run(item: Item, tools: Tools) -> Outcome:
@@ -27,7 +28,7 @@ def run(item: Item, tools: Tools) -> Outcome:
             receipt = destination.deliver(parcel, destination.Settings.model_validate(delivery.settings))
             delivered.append(Delivered(workitem.id, name, receipt))
     also = f", and sent to {', '.join(one.destination for one in template.destinations)}" if template.destinations else ""
-    return Done(f"{len(parcel.files)} results can be downloaded{also}.", tuple(delivered))
+    return Done(f"{count(len(parcel.files), 'result')} can be downloaded{also}.", tuple(delivered))
 
 
 def _outdated(workitem: Workitem, study: Study) -> str:

@@ -11,6 +11,7 @@ from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome
 from hilum.model.ports import Tools
 from hilum.model.records import Request, Series, Study
+from hilum.model.words import count
 from hilum.proofs import Evidence
 
 LOOK_AGAIN = timedelta(seconds=5)  # importing makes the study ready when it is through; this is for an import that fails
@@ -35,7 +36,7 @@ def run(item: Item, tools: Tools) -> Outcome:
         if _accepts(policy, kind, by_default=proof.by_default) and not (waits and evidence.silent >= evidence.quiet):
             said = proof.prove(evidence)
             if said:
-                return Done(f"Complete with {study.number_of_instances} instances: {said} (proof: {kind}).")
+                return Done(f"Complete with {count(study.number_of_instances, 'instance')}: {said} (proof: {kind}).")
     if until > tools.clock():
         return Defer(until, f"Waiting until nothing more has arrived for {evidence.quiet.total_seconds():g} s.")
     return Defer(tools.clock() + LOOK_SOON, "Waiting until what arrived meanwhile is imported.")

@@ -22,6 +22,7 @@ from hilum.model.outcomes import (
 from hilum.model.ports import Tools
 from hilum.model.records import Request, Study, Workitem
 from hilum.model.templates import Template
+from hilum.model.words import count
 
 SEND_BY_HAND = "Choose one with `hilum assign`, or POST /series/assign."
 
@@ -70,7 +71,7 @@ def _choose(judged: Sequence[Judged], *, run_all: bool) -> tuple[list[Judged], s
     nearest = nearest_of(judged)
     if nearest is None:
         return [], f"No template has rules. {SEND_BY_HAND}"
-    conditions = "1 condition" if nearest.distance == 1 else f"{nearest.distance} conditions"
+    conditions = count(nearest.distance, "condition")
     return [], f"No template matches. The nearest is {nearest.template.name}, by {conditions}: {nearest.why()} {SEND_BY_HAND}"
 
 

@@ -17,6 +17,7 @@ from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, 
 from hilum.model.ports import Batch, Tools
 from hilum.model.records import Workitem
 from hilum.model.templates import ProcessingStep, Template
+from hilum.model.words import count
 from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, ProducedFile, Ticket, Unusable
 
 CHUNK = 1 << 20
@@ -66,7 +67,7 @@ def run(item: Item, tools: Tools) -> Outcome:
         artifacts = _keep(made, workitem, tools)
     names = ", ".join(artifact.name for artifact in artifacts)
     change = ArtifactsMade(item.id, tuple(artifacts), {"processing": made.steps, "template": template.name, "notice": template.notice})
-    return Done(f"Made {len(artifacts)} results: {names}.", (change,))
+    return Done(f"Made {count(len(artifacts), 'result')}: {names}.", (change,))
 
 
 def _put_by(made: _Made, workitem: Workitem, tools: Tools) -> dict[str, Any]:
@@ -184,7 +185,12 @@ def _order(
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
         limits=tools.limits,
-        findings=report_findings(findings, template, tools.history.history(tools.scope, [workitem.id])),
+        findings=report_findings(
+            findings,
+            template,
+            tools.history.history(tools.scope, [workitem.id]),
+            {getattr(check, "mend", "") for check in tools.checks.values()},
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from hilum.model.identity import Scope
 from hilum.model.lifecycle import MOVES, Kind, Stage, Status
+from hilum.model.words import count
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, move_item
 from hilum.stores.schema import items, studies, workitems
 
@@ -29,7 +30,7 @@ def arrive(connection: Connection, scope: Scope, now: datetime, project_id: int,
             update(studies).where(studies.c.id == study_id).values(revision=studies.c.revision + 1).returning(studies.c.revision)
         )
         supersede_workitems(connection, scope, now, study_id, f"Superseded by revision {revision}.")
-    why = f"{number} more instances arrived."
+    why = f"{count(number, 'more instance')} arrived."
     move_item(connection, item, "reopen", scope.who, why, now, to_stage=Stage.GATHERING)
 
 

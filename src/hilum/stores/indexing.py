@@ -28,7 +28,9 @@ _ITEM_OF_INTAKE = (
 def index_members(connection: Connection, received: Sequence[StoredMember], now: datetime) -> None:
     """Write the rows of members that have just become durable, and see to it that their intakes are imported."""
     clashing = _name_files(connection, [member for member in received if not member.note.batch])
-    connection.execute(_INSERT_MEMBERS, [_member_row(member, (member.pack_id, member.offset) in clashing) for member in received])
+    for start in range(0, len(received), CHUNK):  # an archive's members come all at once: their rows are never in memory together
+        rows = [_member_row(member, (member.pack_id, member.offset) in clashing) for member in received[start : start + CHUNK]]
+        connection.execute(_INSERT_MEMBERS, rows)
     for intake_id in sorted({member.note.intake_id for member in received}):
         _import_late(connection, intake_id, now)
         connection.execute(_TOUCH_INTAKE, {"wanted_id": intake_id, "now": now})

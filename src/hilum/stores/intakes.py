@@ -15,6 +15,7 @@ from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.members import StoredMember
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Intake, MemberState, ReceivedMember
+from hilum.model.words import count
 from hilum.stores.database import Database
 from hilum.stores.indexing import index_members, waits_for_archive
 from hilum.stores.inserting import insert_or_ignore
@@ -305,11 +306,13 @@ def _check_open(intake: Intake) -> None:
 def _check_count(connection: Connection, intake_id: str, expected: int | None) -> None:
     found = connection.scalar(select(func.count()).where(files.c.intake_id == intake_id)) or 0
     if expected is not None and expected != found:
-        missing = expected - found
-        what = (
-            f"{missing} of {expected} files are missing" if missing > 0 else f"{-missing} files more than the {expected} expected are here"
+        missing, more = expected - found, found - expected
+        says_missing = f"{missing} of {count(expected, 'file')} {'is' if missing == 1 else 'are'} missing"
+        says_more = f"{count(more, 'file')} more than expected {'is' if more == 1 else 'are'} here"
+        raise ConflictError(
+            f"The upload is not complete: {says_missing if missing > 0 else says_more}.",
+            "Compare with GET /uploads/{id}/files, send the rest, complete again.",
         )
-        raise ConflictError(f"The upload is not complete: {what}.", "Compare with GET /uploads/{id}/files, send the rest, complete again.")
 
 
 def _sent_file(row: Row[Any]) -> SentFile:

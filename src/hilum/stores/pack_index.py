@@ -87,6 +87,14 @@ class PackIndex:
         with self.database.reading() as connection:
             return [Orphan(row.pack_id, row.offset, row.file_name, row.intake_id) for row in connection.execute(query)]
 
+    def give_up_orphaned(self) -> int:
+        """A person has looked: what is listed as orphaned is erased with the next round of a server. Returns how many."""
+        orphaned = members.c.state == MemberState.ORPHANED
+        with self.database.writing() as connection:
+            theirs = packs.c.id.in_(select(members.c.pack_id).where(orphaned))
+            connection.execute(update(packs).where(theirs, packs.c.state == "open").values(seal_wanted=True))
+            return connection.execute(update(members).where(orphaned).values(state=MemberState.DELETED)).rowcount
+
     def reclaim_replaced(self) -> int:
         """Give up copies and results that nothing points to, of workitems that have ended: a later run replaced them, or theirs was killed.
 

@@ -15,6 +15,7 @@ from hilum.model.errors import HilumError
 from hilum.model.identity import Right, Scope
 from hilum.runtime.assembling import Application
 from hilum.web.findings import show_findings
+from hilum.web.inlining import inlined
 from hilum.web.rendering import render
 from hilum.web.statics import show_static
 from hilum.web.studies import show_studies
@@ -66,7 +67,9 @@ def _page(page: Page, app: Application, scope_of: ScopeOf) -> Callable[[Request]
 def _trouble(error: HilumError) -> Response:
     status = STATUS_OF_KIND.get(error.kind, 500)
     if status == 401:
-        response = render("sign_in.html", status)
-        response.headers.update(CHALLENGE)
+        style = inlined("sign_in.css")
+        response = render("sign_in.html", status, style=style.text)
+        policy = f"default-src 'none'; style-src {style.source}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        response.headers.update(CHALLENGE | {"Content-Security-Policy": policy})
         return response
     return render("trouble.html", status, sentence=error.sentence, mend=error.mend, here="", text="")

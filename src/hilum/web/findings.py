@@ -4,12 +4,8 @@ No script, no style and no picture from anywhere: the style stands within, and i
 copy is as harmless as the page.
 """
 
-import base64
-import hashlib
 from functools import cache
-from importlib import resources
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -19,6 +15,7 @@ from hilum.model.outcomes import Severity
 from hilum.model.words import count
 from hilum.runtime.assembling import Application
 from hilum.runtime.registry import find_members
+from hilum.web.inlining import inlined
 from hilum.web.rendering import HEADERS, environment
 
 MOST_INSTANCES = 200  # of one finding that are listed; the JSON has all
@@ -38,8 +35,8 @@ def compose_findings(app: Application, scope: Scope, study_id: str) -> FindingsR
 
 def render_findings(app: Application, scope: Scope, report: FindingsReport) -> HTMLResponse:
     """The report as a page."""
-    style = _style()
-    policy = f"default-src 'none'; style-src 'sha256-{_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    style = inlined("findings.css")
+    policy = f"default-src 'none'; style-src {style.source}; img-src data:; base-uri 'none'; form-action 'none'"
     text = (
         environment()
         .get_template("findings.html")
@@ -47,7 +44,7 @@ def render_findings(app: Application, scope: Scope, report: FindingsReport) -> H
             report=report,
             study=report.study,
             policy=policy,
-            style=Markup(style),  # noqa: S704 - our own file
+            style=style.text,
             made_at=app.clock(),
             sees_identity=scope.may_see_identity,
             verdict=_verdict(report),
@@ -69,13 +66,3 @@ def _verdict(report: FindingsReport) -> str:
 def _words() -> dict[str, CheckWords]:
     members = find_members("hilum.checks")
     return {kind: CheckWords(getattr(member, "meaning", ""), getattr(member, "mend", "")) for kind, member in members.items()}
-
-
-@cache
-def _style() -> str:
-    return (resources.files("hilum.web") / "pages" / "findings.css").read_text(encoding="utf-8")
-
-
-def _digest(style: str) -> str:
-    """As the browser reckons it: of the text between the tags."""
-    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

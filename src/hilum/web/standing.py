@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.records import Study, Workitem
-from hilum.model.waiting import Way, ways_on
+from hilum.model.waiting import Way, held_by, ways_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,5 @@ def mends_of(study: Study, workitems: Sequence[Workitem]) -> tuple[Way, ...]:
 
 def _acted_on(study: Study, workitems: Sequence[Workitem]) -> Item:
     """A study that is held only because of a workitem goes on when that one is let through."""
-    held = [one.item for one in workitems if one.item.status is Status.HELD and one.revision == study.revision]
-    if (study.item.stage, study.item.status) == (Stage.MATCHING, Status.HELD) and held:
-        return held[0]
-    return standing_of(study, workitems).item
+    holding = held_by(study, workitems)
+    return holding[0].item if holding else standing_of(study, workitems).item

@@ -1,6 +1,5 @@
 """/studies: what is held, newest first, or what needs a person, the oldest first."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -16,10 +15,10 @@ from hilum.model.records import Study
 from hilum.runtime.assembling import Application
 from hilum.stores.catalogue import Page, StudyFilter
 from hilum.web.rendering import render
-from hilum.web.standing import NEEDS_A_PERSON, Standing, standing_of
+from hilum.web.standing import Standing, standing_of
 
 PAGE = 50  # studies
-MOST_WAITING = 500  # workitems looked at for "needs a person"
+MOST_WAITING = 500  # items looked at for "needs a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +95,21 @@ def _check_cursor(after: str) -> None:
 
 
 def _waiting_for_a_person(app: Application, scope: Scope, chosen: Chosen) -> list[Study]:
-    """Studies that are held or failed, or have such a workitem; the longest waiting first."""
-    page = Page(limit=MOST_WAITING)
-    found: dict[str, tuple[datetime, Study]] = {}
-    for status in sorted(NEEDS_A_PERSON):
-        wanted = StudyFilter(project=chosen.project, status=status, text=chosen.text)
-        for study in app.catalogue.list_studies(scope, wanted, page):
-            found[study.id] = (study.item.since_at, study)
-    if not chosen.text:  # a search looks at studies, and workitems have no words of their own
-        for since_at, study in _with_waiting_workitems(app, scope, chosen.project, set(found)):
-            found.setdefault(study.id, (since_at, study))
-    return [study for _, study in sorted(found.values(), key=lambda pair: (pair[0], pair[1].id))]
+    """Studies that a person is needed for, themselves or for a workitem; the longest waiting first."""
+    waiting = app.catalogue.waiting(scope, chosen.project, Page(limit=MOST_WAITING))
+    found = dict.fromkeys(one.study_id for one in waiting if one.study_id)  # an upload that waits has no study yet
+    if chosen.text:
+        wanted = StudyFilter(project=chosen.project, text=chosen.text)
+        fitting = {study.id: study for study in app.catalogue.list_studies(scope, wanted, Page(limit=MOST_WAITING))}
+        return [fitting[study_id] for study_id in found if study_id in fitting]
+    return [study for study_id in found if (study := _find(app, scope, study_id))]
 
 
-def _with_waiting_workitems(app: Application, scope: Scope, project: str, known: set[str]) -> Iterable[tuple[datetime, Study]]:
-    for status in sorted(NEEDS_A_PERSON):
-        for workitem in app.catalogue.list_workitems(scope, status=status, page=Page(limit=MOST_WAITING)):
-            if workitem.study_id in known or project not in ("", "admin", workitem.project):
-                continue
-            try:
-                yield workitem.item.since_at, app.catalogue.find_study(scope, workitem.study_id)
-            except NotFoundError:
-                continue  # deleted since the list was read
+def _find(app: Application, scope: Scope, study_id: str) -> Study | None:
+    try:
+        return app.catalogue.find_study(scope, study_id)
+    except NotFoundError:
+        return None  # deleted since the list was read
 
 
 def _row(app: Application, scope: Scope, study: Study) -> Row:

@@ -13,6 +13,7 @@ from hilum.model.lifecycle import Status
 from hilum.model.outcomes import Finding
 from hilum.model.records import Artifact, Move, Series, Study, Workitem
 from hilum.model.series_status import SeriesStanding, SeriesState
+from hilum.model.words import count
 from hilum.runtime.assembling import Application
 from hilum.web.rendering import render
 from hilum.web.standing import BADGES, Badge, badge_of, mends_of, standing_of
@@ -116,12 +117,12 @@ def _title(scope: Scope, study: Study, series: Sequence[Series]) -> str:
 
 
 def _counted(workitems: Sequence[Workitem]) -> str:
-    """1 of 2 workitems is delivered."""
-    if not workitems:
+    """1 of 2 workitems is delivered; those that were cancelled count no more."""
+    wanted = [workitem for workitem in workitems if workitem.item.status is not Status.CANCELLED]
+    if not wanted:
         return ""
-    done = sum(workitem.item.status is Status.FINISHED for workitem in workitems)
-    noun = "workitem is" if len(workitems) == 1 else "workitems are"
-    return f"{done} of {len(workitems)} {noun} delivered."
+    done = sum(workitem.item.status is Status.FINISHED for workitem in wanted)
+    return f"{done} of {count(len(wanted), 'workitem')} {'is' if done == 1 else 'are'} delivered."
 
 
 def _tell(app: Application, scope: Scope, study: Study, workitems: Sequence[Workitem], now: datetime) -> Told:
