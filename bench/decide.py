@@ -45,6 +45,7 @@ MATCHING_TARGET = 0.2  # seconds
 DRY_RUN_TARGET = 5.0
 CHECKING_TARGET = 10.0
 SERIES_OF_A_STUDY = 4
+SLICES_OF_A_SERIES = 25
 DESCRIPTIONS = ("T1 MPRAGE", "T2 FLAIR", "ep2d DWI", "localizer", "SWI", "T2 TSE", "PD", "TOF")
 
 
@@ -237,12 +238,21 @@ def _many_studies(app: Application, number: int) -> None:
     with app.database.writing() as connection:
         study_ids = _studies(connection, number // SERIES_OF_A_STUDY, number_of_instances=100)
         rows = [
-            _series_row(2_000_000 + place * SERIES_OF_A_STUDY + one, study_id, place + one, 25)
+            _series_row(2_000_000 + place * SERIES_OF_A_STUDY + one, study_id, place + one, SLICES_OF_A_SERIES)
             for place, study_id in enumerate(study_ids)
             for one in range(SERIES_OF_A_STUDY)
         ]
         for start in range(0, len(rows), 5_000):
             connection.execute(insert(series), rows[start : start + 5_000])
+        hanging = [row["key"] for row in rows if row["description"] == "T2 FLAIR"]  # the others the first slice decides
+        for start in range(0, len(hanging), 500):
+            connection.execute(insert(instances), [row for key in hanging[start : start + 500] for row in _slice_rows(key)])
+
+
+def _slice_rows(key: int) -> Iterator[dict[str, Any]]:
+    for number in range(1, SLICES_OF_A_SERIES):
+        differs = {"InstanceNumber": number, "ImagePositionPatient": [0.0, 0.0, float(number)], "SliceLocation": float(number)}
+        yield {"project_id": 1, "series_key": key, "member_key": 0, "sop_instance_uid": f"1.2.7.{key}.{number}", "differs": differs}
 
 
 def _studies(connection: Connection, number: int, number_of_instances: int) -> list[str]:

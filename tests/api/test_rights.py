@@ -60,6 +60,7 @@ def held(site, uploading, shared_data: Path) -> dict[str, str]:
         "item_id": study,
         "token_id": client.post("/tokens", json={"name": "any", "role": "viewer", "project": project}).json()["id"],
         "user_id": add_user(client, project),
+        "acceptance_id": str(accept(client, project)),
         "set_aside_id": str(aside[0]["id"]),
     }
 
@@ -68,6 +69,12 @@ def add_user(client: httpx.Client, project: str) -> str:
     """A person of a project; answers with the id."""
     body = {"name": f"any of {project}", "role": "viewer", "project": project, "password": "correct horse battery"}
     return client.post("/users", json=body).json()["id"]
+
+
+def accept(client: httpx.Client, project: str) -> int:
+    """An accepted finding of a project; answers with the id."""
+    body = {"project": project, "check": "burned-in-annotation", "reason": "a test"}
+    return client.post("/acceptances", json=body).json()["id"]
 
 
 def is_page(path: str) -> bool:
@@ -103,6 +110,7 @@ def test_nobody_comes_in_without_a_credential(site, held):
 def test_a_role_is_let_in_where_it_has_the_right_and_nowhere_else(site, held, role):
     """Deleting is tried last of all, on what the other routes need."""
     client = site.client(site.token(held["name"], role))
+    held = held | {"acceptance_id": str(accept(site.client(site.token(held["name"], Role.ADMIN)), held["name"]))}
     for method, path, right in sorted(routes(site), key=lambda one: one[0] == "DELETE"):
         if method == "DELETE" and role is Role.ADMIN:
             continue  # test_studies.py deletes

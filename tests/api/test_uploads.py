@@ -69,6 +69,12 @@ def test_an_unknown_report_type_is_refused_before_any_byte(site, uploading):
     assert client.post("/uploads", json={"project": site.project(), "report_typ": "nifti"}).json()["detail"].startswith("body.report_typ:")
 
 
+def test_a_body_that_is_no_json_is_told_as_that(site):
+    with site.client() as client:
+        reply = client.post("/uploads", content=b"x{", headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["detail"]) == (422, "The body is no JSON; it cannot be read from character 0 on.")
+
+
 def test_a_change_asked_for_twice_is_made_once(site):
     client, project = site.client(), site.project()
     first, again = (client.post("/uploads", json={"project": project}, headers={"idempotency-key": "k1-" + project}) for _ in range(2))

@@ -27,7 +27,7 @@ def test_a_folder_is_deidentified_with_a_report_and_without_names(tmp_path: Path
     (study,) = said["studies"].values()
     assert study["instances"] == 2
     assert study["actions"]["replace-uid"] == 6
-    assert said["self_check"].startswith("none")
+    assert said["self_check"].startswith("every copy was read again")
     everything = report + " ".join(str(path) for path in (tmp_path / "out").rglob("*"))
     assert not any(word in everything for word in ("Doe", "Jane", "1.2.826.1"))
 
@@ -46,6 +46,20 @@ def test_no_part_of_a_series_is_written_when_one_instance_is_held(tmp_path: Path
     assert main(["deid", str(folder), str(tmp_path / "out"), "--data", str(tmp_path / "data")]) == 1
     assert not list((tmp_path / "out").rglob("*.dcm"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["deidentification-report.json"]
+
+
+def test_a_copy_that_still_names_somebody_is_held_and_the_place_is_told_without_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profiles = tmp_path / "data" / "profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "careless.yaml").write_text("name: careless\nversion: 1\noverrides: [{attribute: ImageComments, action: keep}]\n")
+    folder = given(tmp_path / "in", ImageComments="Seen with Jane")
+    assert main(["deid", str(folder), str(tmp_path / "out"), "--data", str(tmp_path / "data"), "--profile", "careless"]) == 1
+    told = capsys.readouterr().err
+    assert "ImageComments of the copy holds a part of the patient's name." in told
+    assert "Jane" not in told.replace("Doe_Jane", "")
+    assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
 def test_a_used_data_directory_without_its_key_makes_no_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -434,4 +434,4 @@ def test_five_thousand_orientations_end_in_time() -> None:
     ]
     start = time.process_time()
     missing_slices(slices)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 6  # about one on a quiet core; each beside each other would be hundreds

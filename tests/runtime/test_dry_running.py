@@ -105,3 +105,18 @@ def test_only_the_last_days_and_only_the_caller_s_projects_are_looked_at(line):
 def test_a_template_that_is_found_by_name_only_has_nothing_to_try(line):
     with pytest.raises(InvalidError, match="has no rules"):
         dry_run(line.app, SYSTEM, draft(), days=1)
+
+
+def test_the_reasons_are_those_that_matching_then_gives(line):
+    send_studies(line)
+    line.app.templates.save(SYSTEM, draft(rule=T1), new=True)
+    changed = draft(rule={"all": [FLAIR, ECHO, {"attribute": "SliceLocation", "operator": "equals", "value": 7, "quantifier": "any"}]})
+    lost = [one for one in dry_run(line.app, SYSTEM, changed, days=1).examples if one.change == "lost"]
+    line.app.templates.save(SYSTEM, changed, new=False)
+    for one in lost:
+        line.app.decisions.send_back(SYSTEM, one.study_id, Stage.MATCHING)
+    line.run()
+    studies = {one.study_id: line.app.catalogue.find_study(SYSTEM, one.study_id) for one in lost}
+    reasons = {study_id: [verdict["why"] for verdict in line.app.catalogue.verdicts(SYSTEM, study)] for study_id, study in studies.items()}
+    assert reasons == {one.study_id: [one.sentence] for one in lost}
+    assert len(lost) == 2

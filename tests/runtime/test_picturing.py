@@ -154,6 +154,21 @@ def test_a_child_that_ends_costs_one_series_its_picture_and_no_other(line: Line,
     assert sorted((one.icon, one.png is None) for one in pictures_of(line)) == [("", False), ("damaged", True)]
 
 
+def test_a_series_whose_bytes_are_damaged_costs_no_other_its_picture(line: Line) -> None:
+    files = series_of([1, 2], series="1.2.826.1.1")
+    line.send(files | series_of([3, 4], series="1.2.826.1.2"), report_type="count")
+    for pack in line.settings.packs.glob("*.tar"):
+        content = pack.read_bytes()
+        for body in files.values():
+            content = content.replace(body, body[:-1] + bytes([body[-1] ^ 1]))
+        pack.write_bytes(content)
+    for _ in range(MOST_ATTEMPTS):
+        Picturing(line.app).draw_wanted()
+        assert sum(one.png is not None for one in pictures_of(line)) == 1
+        line.clock.advance(minutes=11)
+    assert sorted(one.why for one in pictures_of(line)) == ["", "Its bytes cannot be read: run `hilum verify`."]
+
+
 def test_a_wish_that_ends_its_worker_is_given_up(line: Line) -> None:
     line.send(series_of([1, 2]), report_type="count")
     for _ in range(MOST_ATTEMPTS):

@@ -486,6 +486,23 @@ def test_what_a_killed_worker_delivered_without_a_receipt_goes_with_the_study(to
     assert list(folder.iterdir()) == []
 
 
+def test_a_destination_that_no_longer_takes_its_settings_keeps_the_deletion_of_its_study_open_and_no_other(to_folder, monkeypatch):
+    from pydantic import create_model
+
+    from hilum.destinations import StrictSettings, folder
+
+    delivered = to_folder.study(to_folder.send(series_of([1, 2]), report_type="foldered"))
+    other = to_folder.study(to_folder.send(series_of([1, 2], study="1.2.826.9", PatientID="P9"), report_type="unknown"))
+    with monkeypatch.context() as patched:
+        patched.setattr(folder.Folder, "Settings", create_model("Settings", __base__=StrictSettings, bucket=(str, ...)))
+        to_folder.app.eraser.delete_study(SYSTEM, delivered.id, "A wish of the patient.")
+        _erase(to_folder, other)
+        assert not to_folder.app.eraser.is_erased(delivered.id)
+    to_folder.app.eraser.erase_all()
+    assert to_folder.app.eraser.is_erased(delivered.id)
+    assert _delivered(to_folder) == {}
+
+
 def test_half_a_delivery_is_never_seen(to_folder, monkeypatch):
     from hilum.destinations import folder
 

@@ -3,15 +3,19 @@
 import threading
 
 import pytest
+from sqlalchemy import select, text
 
 from hilum.model.assigning import Choice
 from hilum.model.errors import ConflictError, InvalidError, NotFoundError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import Done, Hold, Matched, NewWorkitem, SeriesInput
+from hilum.stores.schema import projects
+from hilum.stores.scoping import lock_project
 from hilum.stores.verdicts import Verdict
 
 NINA = Scope("nina", {"admin": Role.ADMIN}, may_see_identity=True)
+WAITING = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
 
 
 @pytest.fixture
@@ -88,6 +92,33 @@ def test_of_two_reviewers_one_decides(site, reviewed):
         thread.join()
     assert sorted(answers) == ["followed", "too late"]
     assert len(site.catalogue.reviews(SYSTEM, reviewed.id)) == 1
+
+
+def test_of_two_who_delete_a_study_one_hears_that_it_is_gone(site, image):
+    site.deliver(image("1.2.1.1.1"))
+    study, answers, started = site.study(), [], threading.Barrier(3)
+
+    def delete():
+        started.wait()
+        try:
+            site.eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+            answers.append("deleted")
+        except NotFoundError:
+            answers.append("gone")
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the test shows it
+            answers.append(type(trouble).__name__)
+
+    threads = [threading.Thread(target=delete) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    with site.database.writing() as connection:
+        lock_project(connection, connection.scalar(select(projects.c.id).where(projects.c.name == "admin")))
+        started.wait()
+        while not site.database.is_sqlite and connection.scalar(WAITING) < 2:
+            threading.Event().wait(0.01)
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["deleted", "gone"]
 
 
 # --- held ones -----------------------------------------------------------------------------------------------------------------------

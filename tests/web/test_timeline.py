@@ -95,6 +95,30 @@ def test_a_wait_that_a_workitem_tells_is_not_told_twice() -> None:
     assert kinds(told_below([other], [[held]])) == [EntryKind.PERSON]
 
 
+def test_a_wait_that_is_over_is_told_by_the_workitem_alone() -> None:
+    why = "Slice 17 is missing."
+    held = [move(0, "hold", Stage.MATCHING, Status.HELD, why), move(8, "release", Stage.MATCHING, Status.FINISHED, "Good enough.")]
+    its = [move(0, "create", Stage.DEIDENTIFYING, Status.HELD, why), move(8, "retry", Stage.DEIDENTIFYING, Status.READY, "Good enough.")]
+
+    (told, *_) = told_below(tell(held, at(9)), [tell(its, at(9))])
+
+    assert (told.kind, told.ended_at) == (EntryKind.DONE, told.at)
+    assert told.sentence.startswith("No workitem could go on")
+
+
+def test_a_moment_in_which_study_and_workitem_wait_counts_once() -> None:
+    held = [move(0, "hold", Stage.MATCHING, Status.HELD, "why"), move(8, "release", Stage.MATCHING, Status.FINISHED, "")]
+    its = [
+        move(0, "create", Stage.DEIDENTIFYING, Status.HELD, "why", Kind.WORKITEM),
+        move(8, "claim", Stage.DEIDENTIFYING, Status.CLAIMED, "", Kind.WORKITEM),
+        move(10, "advance", Stage.DELIVERING, Status.FINISHED, "", Kind.WORKITEM),
+    ]
+
+    shares = share_out([held, its], at(20))
+
+    assert (shares.waiting, shares.working) == (timedelta(seconds=8), timedelta(seconds=2))
+
+
 def test_the_shares_add_up_to_the_whole() -> None:
     shares = share_out([[ARRIVED, CLAIMED, DEFERRED, WOKEN, CLAIMED_AGAIN, GATHERED]], at(5.4))
 

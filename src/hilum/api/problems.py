@@ -127,8 +127,14 @@ async def _answer_hilum_error(_request: Request, error: Exception) -> Response:
 async def _answer_validation_error(_request: Request, error: Exception) -> Response:
     """Names the field; what was sent in it is not repeated."""
     found = cast(RequestValidationError, error).errors()
-    sentences = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}." for one in found]
+    sentences = [_told(one) for one in found]
     return problem(422, InvalidError.kind, " ".join(sentences), "Look at /api/v1/openapi.json for what is asked for.")
+
+
+def _told(trouble: Mapping[str, Any]) -> str:
+    if trouble["type"] == "json_invalid":
+        return f"The body is no JSON; it cannot be read from character {trouble['loc'][-1]} on."
+    return f"{'.'.join(str(part) for part in trouble['loc'])}: {trouble['msg']}."
 
 
 async def _answer_http_error(_request: Request, error: Exception) -> Response:

@@ -38,14 +38,9 @@ class Judged:
             return False
         return (bool(self.searches) and self.template.rule is None) or any(one.holds for one in self.candidates)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether what was not kept of the series leaves the answer as it is, whatever it may say."""
-        return not self.unknown_series
-
     @cached_property
     def unknown_series(self) -> frozenset[str]:
-        """The series on which the answer hangs, and whose verdict is not known yet."""
+        """The series on which the answer hangs, and whose verdict is not known yet; none where it stands whatever they say."""
         groups = [(*search.fitting, *search.others) for search in self.searches]
         if self.template.rule is not None or not groups:
             groups.append(self.candidates)

@@ -85,8 +85,11 @@ class Template(Strict):
 
     def attributes(self) -> frozenset[str]:
         """Every attribute the template looks at: the catalogue keeps these for each instance."""
-        named = {condition.attribute for condition in self.conditions()} - {NUMBER_OF_INSTANCES}
-        return frozenset(named | {required.attribute for required in self.required_attributes})
+        return self.asked() | {required.attribute for required in self.required_attributes}
+
+    def asked(self) -> frozenset[str]:
+        """Every attribute that its rules ask for."""
+        return frozenset(condition.attribute for condition in self.conditions()) - {NUMBER_OF_INSTANCES}
 
     def varying(self) -> frozenset[str]:
         """The attributes that are asked of other slices than the first."""

@@ -9,8 +9,10 @@ from importlib import resources
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from hilum.model.acceptances import from_setting
+from hilum.model.errors import InvalidError
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
 from hilum.model.judging import Operators
 from hilum.model.kept import KEPT_ATTRIBUTES
@@ -129,7 +131,12 @@ def _withdraw(settings: Settings, shelf: TemplateShelf, workitem_id: str, templa
     for delivery in shelf.find(SYSTEM, template, version)[0].destinations:
         member = members.get(delivery.destination)
         if member is not None and hasattr(member, "withdraw"):
-            member(Host(settings.delivered_folder)).withdraw(workitem_id, template, member.Settings.model_validate(delivery.settings))
+            try:
+                asked = member.Settings.model_validate(delivery.settings)
+            except ValidationError as error:
+                trouble = f"The destination {delivery.destination} no longer takes the settings of {template}, version {version}."
+                raise InvalidError(trouble, "Install the destination as it was; what it delivered is taken back then.") from error
+            member(Host(settings.delivered_folder)).withdraw(workitem_id, template, asked)
 
 
 def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> PackPool:

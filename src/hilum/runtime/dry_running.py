@@ -5,7 +5,7 @@ matching would judge it now. Nothing is written.
 """
 
 import time
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -70,9 +70,10 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
     judging = _Judging(app, scope, draft, saved)
-    for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), draft.attributes()):
+    asked = draft.asked() | (frozenset() if saved is None else saved.asked())
+    for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), asked):
         for study_id, before, after in judging.judge(by_study):
-            _count(answer, study_id, before, after)
+            _count(answer, study_id, before, after, judging.explain)
     answer.seconds = time.perf_counter() - began
     return answer
 
@@ -97,31 +98,37 @@ class _Judging:
         self._varying = draft.varying() | (saved.varying() if saved is not None else frozenset())
 
     def judge(self, by_study: dict[str, list[Series]]) -> Iterable[tuple[str, Judged | None, Judged]]:
-        """(study id, by the saved one, by the draft). Slices are looked up only for studies that hang on them."""
+        """(study id, by the saved one, by the draft). Slices are looked up only for the series that the answer hangs on."""
         judged = {study_id: self._judge(series) for study_id, series in by_study.items()}
         if self._varying:
-            undecided = [one for study_id, both in judged.items() if not _are_known(*both) for one in by_study[study_id]]
-            with_slices: dict[str, list[Series]] = {}
-            for one in self._app.catalogue.with_slices(self._scope, undecided, self._varying):
-                with_slices.setdefault(one.study_id, []).append(one)
-            judged |= {study_id: self._judge(series) for study_id, series in with_slices.items()}
+            undecided = {study_id: unknown for study_id, both in judged.items() if (unknown := _unknown_series(*both))}
+            wanted = [one for study_id, unknown in undecided.items() for one in by_study[study_id] if one.id in unknown]
+            found = {one.id: one for one in self._app.catalogue.with_slices(self._scope, wanted, self._varying)}
+            judged |= {study_id: self._judge([found.get(one.id, one) for one in by_study[study_id]]) for study_id in undecided}
         return ((study_id, before, after) for study_id, (before, after) in judged.items())
+
+    def explain(self, judged: Judged) -> str:
+        """The reasons with all slices before it, also where its verdict was plain without them."""
+        series = [one.series for one in judged.candidates]
+        if self._varying:
+            series = self._app.catalogue.with_slices(self._scope, series, self._varying)
+        return judge_template(judged.template, judged.version, series, self._operators).why()
 
     def _judge(self, series: Sequence[Series]) -> tuple[Judged | None, Judged]:
         before = None if self._saved is None else judge_template(self._saved, 0, series, self._operators)
         return before, judge_template(self._draft, 0, series, self._operators)
 
 
-def _are_known(before: Judged | None, after: Judged) -> bool:
-    return after.is_known and (before is None or before.is_known)
+def _unknown_series(before: Judged | None, after: Judged) -> Set[str]:
+    return after.unknown_series if before is None else before.unknown_series | after.unknown_series
 
 
-def _count(answer: DryRun, study_id: str, before: Judged | None, after: Judged) -> None:
+def _count(answer: DryRun, study_id: str, before: Judged | None, after: Judged, explain: Callable[[Judged], str]) -> None:
     answer.studies.looked_at += 1
     answer.series.looked_at += len(after.candidates)
-    if not _are_known(before, after):
+    if unknown := _unknown_series(before, after):
         answer.studies.not_judged += 1
-        answer.series.not_judged += len(after.unknown_series | (before.unknown_series if before is not None else frozenset()))
+        answer.series.not_judged += len(unknown)
         return
     old, new = frozenset() if before is None else before.series_ids, after.series_ids
     _add(answer.studies, {study_id} if old else set(), {study_id} if new else set())
@@ -129,7 +136,7 @@ def _count(answer: DryRun, study_id: str, before: Judged | None, after: Judged) 
     changes: tuple[tuple[Literal["lost", "gained"], Set[str]], ...] = (("lost", old - new), ("gained", new - old))
     for change, changed in changes:
         if changed and sum(one.change == change for one in answer.examples) < MOST_EXAMPLES:
-            answer.examples.append(Example(change, study_id, tuple(sorted(changed)), after.why()))
+            answer.examples.append(Example(change, study_id, tuple(sorted(changed)), explain(after)))
 
 
 def _add(count: Count, old: Set[str], new: Set[str]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hilum.model.errors import HilumError, NotFoundError
+from hilum.model.errors import HilumError, NotFoundError, StorageError
 from hilum.model.identity import SYSTEM
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Instance, Series
@@ -134,7 +134,9 @@ class Picturing:
             return
         with tempfile.TemporaryDirectory(dir=self._app.settings.scratch) as name:
             folder = Path(name)
-            Jobs(tuple(self._lay_out(order, number, folder) for number, order in enumerate(orders))).write(folder)
+            jobs = self._lay_out_all(orders, folder)
+            orders = [order for order, _ in jobs]
+            Jobs(tuple(job for _, job in jobs)).write(folder)
             self._run_child(folder, len(orders))
             answers = [read_answer(folder, number) for number in range(len(orders))]
             culprit = next((number for number, answer in enumerate(answers) if answer is None), len(orders))
@@ -160,6 +162,18 @@ class Picturing:
             self._running.wait()
         finally:
             self._running = None
+
+    def _lay_out_all(self, orders: Sequence[Order], folder: Path) -> list[tuple[Order, Job]]:
+        """The jobs of those whose bytes can be read; the others wait until their lease ends: the disk may be away for a while."""
+        jobs: list[tuple[Order, Job]] = []
+        for order in orders:
+            try:
+                jobs.append((order, self._lay_out(order, len(jobs), folder)))
+            except StorageError as error:
+                _LOG.warning("series %s cannot be drawn: %s", order.series.id, error)
+                if order.wish.attempt == MOST_ATTEMPTS:
+                    self._keep(order.wish, Picture(None, DAMAGED, "Its bytes cannot be read: run `hilum verify`."))
+        return jobs
 
     def _lay_out(self, order: Order, number: int, folder: Path) -> Job:
         """The files of a job. Names are ours: nothing a sender wrote becomes a path."""

@@ -168,4 +168,4 @@ def make_credentials(app: Application) -> None:
         file.write(f"{secret}\n")
         file.flush()
         os.fsync(file.fileno())
-    app.access.keep_token(SYSTEM, "first start", secret, [Grant(ADMIN_PROJECT, Role.ADMIN, may_see_identity=True)])
+    app.access.keep_token(SYSTEM, "first administrator", secret, [Grant(ADMIN_PROJECT, Role.ADMIN, may_see_identity=True)])

@@ -108,11 +108,10 @@ class Eraser:
         if not reason.strip():
             raise InvalidError("A deletion needs a reason.", "Say why the study is deleted.")
         with self.database.writing() as connection:
-            row = connection.execute(STUDY_ROWS.where(studies.c.id == study_id, in_scope(scope, studies.c.project_id))).first()
-            if row is None:
-                raise NotFoundError(f"There is no study {study_id}.", "Look at `hilum status`.")
+            row = _find(connection, scope, study_id)
             require(scope, Right.ADMINISTER, row.item_project)
             lock_project(connection, row.project_id)
+            _find(connection, scope, study_id)  # somebody may have deleted it while this waited
             _refuse_while_arriving(connection, study_id)
             return _bury(connection, study_id, reason, scope.who, self._clock())
 
@@ -255,6 +254,13 @@ class Eraser:
         return len(erased)
 
 
+def _find(connection: Connection, scope: Scope, study_id: str) -> Row[Any]:
+    row = connection.execute(STUDY_ROWS.where(studies.c.id == study_id, in_scope(scope, studies.c.project_id))).first()
+    if row is None:
+        raise NotFoundError(f"There is no study {study_id}.", "Look at `hilum status`.")
+    return row
+
+
 def _bury(connection: Connection, study_id: str, reason: str, who: str, at: datetime) -> Tombstone:
     row = connection.execute(select(studies).where(studies.c.id == study_id)).one()
     lock_project(connection, row.project_id)
@@ -328,6 +334,7 @@ def _packs_of(study_id: str) -> Select[Any]:
 def _stop_items(connection: Connection, study_id: str) -> None:
     """Nothing works on it any more: a worker that has it loses its claim."""
     its = select(workitems.c.id).where(workitems.c.study_id == study_id)
+    connection.execute(select(items.c.id).where(items.c.id == study_id).with_for_update())  # before its workitems, as everybody does
     connection.execute(
         update(items)
         .where((items.c.id == study_id) | items.c.id.in_(its))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
@@ -70,17 +70,20 @@ def tell(moves: Sequence[Move], now: datetime) -> list[Entry]:
 
 
 def told_below(trunk: Iterable[Entry], branches: Iterable[Sequence[Entry]]) -> list[Entry]:
-    """The trunk without the wait that a branch tells too: a study that is held only because its workitems are."""
-    waits = {entry.sentence for entries in branches for entry in entries if entry.kind is EntryKind.PERSON and entry.ended_at is None}
+    """The trunk without the waits that a branch tells too: a study that is, or was, held only because its workitems are."""
+    waits = {entry.sentence for entries in branches for entry in entries if entry.kind is EntryKind.PERSON}
     return [_pointing_down(entry) if _is_told_in(waits, entry) else entry for entry in trunk]
 
 
 def _is_told_in(waits: set[str], entry: Entry) -> bool:
-    return entry.kind is EntryKind.PERSON and entry.ended_at is None and entry.sentence in waits
+    return entry.kind is EntryKind.PERSON and entry.sentence in waits
 
 
 def _pointing_down(entry: Entry) -> Entry:
-    return Entry(EntryKind.DONE, entry.stage, entry.at, entry.at, "No workitem can go on before a person has looked.")
+    sentence = "No workitem can go on before a person has looked."
+    if entry.ended_at is not None:
+        sentence = "No workitem could go on before a person had looked, or more had come."
+    return Entry(EntryKind.DONE, entry.stage, entry.at, entry.at, sentence)
 
 
 def _entries(move: Move, after: Move | None, now: datetime) -> Iterator[Entry]:
@@ -167,19 +170,30 @@ class Shares:
 def share_out(lines: Iterable[Sequence[Move]], now: datetime) -> Shares:
     """The bar over one way through the line: intake, then study, then one workitem.
 
-    Short waits count here too, so that the pieces add up to the whole.
+    Short waits count here too, so that the pieces add up to the whole. A moment counts once: a study is held while its workitem is.
     """
-    spans = [span for moves in lines for span in _spans(moves, now)]
+    spans = list(_one_after_another([entry for moves in lines for entry in _timed(moves)], now))
     whole = sum((took for _, took, _ in spans), timedelta())
     working = sum((took for _, took, is_wait in spans if not is_wait), timedelta())
     return Shares(tuple(_place(spans, whole)), working, whole - working)
 
 
-def _spans(moves: Sequence[Move], now: datetime) -> Iterator[tuple[str, timedelta, bool]]:
+def _timed(moves: Sequence[Move]) -> Iterator[Entry]:
+    """What took time; an open wait for a person is told by the page, and would fill the bar."""
     for move, after in [*pairwise(moves), *((move, None) for move in moves[-1:])]:
         entry = _meantime(move, after)
         if entry is not None and not (after is None and entry.kind is EntryKind.PERSON):
-            yield _label(entry), entry.took(now), entry.is_wait
+            yield entry
+
+
+def _one_after_another(entries: Sequence[Entry], now: datetime) -> Iterator[tuple[str, timedelta, bool]]:
+    """The spans in the order of their beginnings, each without what the ones before cover."""
+    covered = datetime.min.replace(tzinfo=UTC)
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        ended_at = entry.ended_at or now
+        if ended_at > covered:
+            yield _label(entry), ended_at - max(entry.at, covered), entry.is_wait
+            covered = ended_at
 
 
 def _label(entry: Entry) -> str:

@@ -1,7 +1,6 @@
 """What rules ask of a series beyond its first instance: the values of the other slices, and what of it was never read."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -45,25 +44,23 @@ class Unread:
 
 def with_others(connection: Connection, found: Sequence[Series], varying: Collection[str]) -> list[Series]:
     """The series with the values of `varying` in their other instances (`records.Series.others`)."""
-    counted: dict[int, Counter[tuple[str, Any]]] = {one.key: Counter() for one in found}
-    for keys in chunked([one.key for one in found], CHUNK):
+    others: dict[int, dict[str, dict[Any, int]]] = {one.key: {} for one in found}
+    for keys in chunked(list(others), CHUNK):
         rows = connection.execute(select(instances.c.series_key, instances.c.differs).where(instances.c.series_key.in_(keys)))
         for series_key, differs in rows:
-            counted[series_key].update(_differing(differs, varying))
-    return [replace(one, others=_by_attribute(counted[one.key])) for one in found]
+            if differs:
+                _count(others[series_key], differs, varying)
+    return [replace(one, others={name: list(counted.items()) for name, counted in others[one.key].items()}) for one in found]
 
 
-def _differing(differs: Mapping[str, Any] | None, varying: Collection[str]) -> Iterable[tuple[str, Any]]:
-    if not differs:
-        return ()
-    return [(name, tuple(value) if isinstance(value, list) else value) for name in varying if (value := differs.get(name, ...)) is not ...]
-
-
-def _by_attribute(counted: Mapping[tuple[str, Any], int]) -> dict[str, list[tuple[Any, int]]]:
-    others: dict[str, list[tuple[Any, int]]] = {}
-    for (name, value), number in counted.items():
-        others.setdefault(name, []).append((value, number))
-    return others
+def _count(others: dict[str, dict[Any, int]], differs: Mapping[str, Any], varying: Collection[str]) -> None:
+    """Count what one instance has otherwise than the first."""
+    for name in varying:
+        if name in differs:
+            value = differs[name]
+            key = tuple(value) if isinstance(value, list) else value
+            counted = others.setdefault(name, {})
+            counted[key] = counted.get(key, 0) + 1
 
 
 def chunked(keys: Sequence[_Key], size: int) -> Iterator[Sequence[_Key]]:
