@@ -47,6 +47,7 @@ class Uploads(Resource[D]):
         dataset: str | None = None,
         force_reprocessing: bool = False,
         metadata: Mapping[str, Any] | None = None,
+        expected_counts: Mapping[str, int] | None = None,
     ) -> Upload:
         """Start an upload; an unknown report type or project is said here, before any byte is sent.
 
@@ -55,7 +56,10 @@ class Uploads(Resource[D]):
             dataset: a label for the studies.
             force_reprocessing: process studies again that the project holds with the same images.
             metadata: kept with the upload as it is.
+            expected_counts: UID of a study or series -> how many instances it has, so that the first and last slice can be missed.
         """
+        if expected_counts is not None:
+            metadata = {**(metadata or {}), "expected_counts": dict(expected_counts)}
         body = {"project": project, "report_type": report_type, "dataset": dataset, "metadata": metadata}
         given = {key: value for key, value in body.items() if value is not None}
         return await self._session.fetch(
@@ -86,13 +90,18 @@ class Uploads(Resource[D]):
         return kept
 
     @Operation
-    async def complete(self, upload_id: str, expected_files: int | None = None) -> Upload:
+    async def complete(self, upload_id: str, expected_files: int | None = None, expected_counts: Mapping[str, int] | None = None) -> Upload:
         """Seal the upload: no file comes any more, importing starts.
+
+        Args:
+            expected_counts: as for `start`; adds to what was said there.
 
         Raises:
             ConflictError: `expected_files` is given, and the server has another number of files.
         """
-        body = {} if expected_files is None else {"expected_files": expected_files}
+        body: dict[str, Any] = {} if expected_files is None else {"expected_files": expected_files}
+        if expected_counts is not None:
+            body["expected_counts"] = dict(expected_counts)
         return await self._session.fetch(Upload, "POST", path_of("uploads", upload_id, "complete"), json=body)
 
     @Operation
