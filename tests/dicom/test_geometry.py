@@ -124,6 +124,8 @@ def test_no_slice_of_all_shared_series_together_is_called_missing(shared_data: P
     found = read_folder(shared_data)
     assert sum(map(len, found.values())) > 900
     assert {uid: missing_slices(slices) for uid, slices in found.items() if missing_slices(slices)} == {}
+    announced = {uid: missing_slices(slices, expected=len(slices)) for uid, slices in found.items()}
+    assert {uid: missing for uid, missing in announced.items() if missing} == {}
 
 
 def test_of_pydicoms_files_only_the_series_that_lacks_161_slices_lacks_any() -> None:
@@ -228,6 +230,48 @@ def test_where_no_numbering_shows_the_end_only_the_count_is_known() -> None:
     slices = [Slice(n, (0.0, 0.0, float(n)), AXIAL) for n in range(10)]
     (gap,) = missing_slices(slices, expected=12)
     assert (gap.count, gap.numbers, gap.evidence) == (2, (), "expected count")
+
+
+LOCALISER = stack(range(1, 6)) + stack(range(6, 13), SAGITTAL)
+TWO_WEIGHTS = stack(range(1, 11), diffusion_b_value=0.0) + [
+    Slice(10 + n, (0.0, 0.0, 3.0 * n), AXIAL, instance_number=10 + n, diffusion_b_value=1000.0) for n in range(1, 21)
+]
+ONE_TWICE = [*stack(range(1, 11)), Slice("again", (0.0, 0.0, 15.0), AXIAL, instance_number=5)]
+NUMBERED_ANEW = [Slice((t, n), (0.0, 0.0, 3.0 * n), AXIAL, instance_number=n) for t in range(10) for n in range(1, 16)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        pytest.param(LOCALISER, id="a localiser of 5 and 7"),
+        pytest.param(TWO_WEIGHTS, id="10 images of one b-value and 20 of another"),
+        pytest.param(ONE_TWICE, id="10 slices, one of them twice"),
+        pytest.param(NUMBERED_ANEW, id="a time series numbered anew at each time"),
+    ],
+)
+def test_as_many_images_as_were_announced_lack_none_however_they_divide(slices: list[Slice]) -> None:
+    assert missing_slices(slices, expected=len(slices)) == []
+    assert missing_slices(slices, expected=len(slices) - 1) == []
+    assert [(gap.volume, gap.count, gap.numbers) for gap in missing_slices(slices, expected=len(slices) + 2)] == [("the series", 2, ())]
+
+
+@pytest.mark.parametrize("lost", [(0, 1), (4, 8), (9, 15)])
+def test_one_image_lost_of_a_time_series_numbered_anew_is_one_missing(lost: tuple[int, int]) -> None:
+    left = without(NUMBERED_ANEW, lost)  # type: ignore[arg-type]
+    assert sum(gap.count for gap in missing_slices(left, expected=150)) == 1
+
+
+def test_the_first_image_of_each_of_two_echoes_is_missed_by_its_number() -> None:
+    echoes = [
+        Slice((echo, n), (0.0, 0.0, 3.0 * n), AXIAL, instance_number=10 * (echo - 1) + n, echo_numbers=(echo,))  # type: ignore[arg-type]
+        for echo in (1, 2)
+        for n in range(1, 11)
+    ]
+    left = without(echoes, (1, 1), (2, 1))  # type: ignore[arg-type]
+    assert [(gap.volume, gap.numbers, gap.instance_numbers) for gap in missing_slices(left, expected=20)] == [
+        ("echo 1", (1,), (1,)),
+        ("echo 2", (1,), (11,)),
+    ]
 
 
 def test_images_without_a_position_are_counted_but_never_judged() -> None:

@@ -59,6 +59,15 @@ def test_a_count_that_is_reached_starts_the_work_at_once(line, receive):
     assert complete(line, intake) == "Complete with 3 instances: all 3 announced instances are here (proof: expected-count)."
 
 
+@pytest.mark.parametrize("uid", [STUDY, f"{STUDY}.1"], ids=["study", "series"])
+def test_more_than_was_announced_is_no_proof_and_waits_for_another(line, receive, uid):
+    intake = receive(series_of([1, 2, 3, 4]), metadata={"expected_counts": {uid: 3}}, over=True)
+    assert complete(line, intake) == ""
+    line.clock.advance(seconds=6)
+    line.app.ledger.wake_due(SYSTEM)
+    assert complete(line, intake).endswith("(proof: association-ended).")
+
+
 def test_a_count_that_is_not_reached_waits_for_another_proof_and_is_a_finding(line, receive):
     intake = receive(series_of([1, 2, 3]), metadata={"expected_counts": {STUDY: 4}}, over=True)
     assert complete(line, intake) == ""

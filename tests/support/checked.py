@@ -1,6 +1,7 @@
 """Checks without a ledger: files become a subject, and members are asked one by one or all together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ import pydicom
 
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.scanner import Source, Wanted, scan
+from hilum.model.judging import Operators
 from hilum.model.kept import KEPT_ATTRIBUTES
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import Finding, StoredBytes
 from hilum.model.records import Instance, Series, Study
+from hilum.model.templates import Template
 from hilum.runtime.registry import find_members
 from hilum.stages.checking import look_at
 from hilum.stages.importing import attributes_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+OPERATORS = Operators(find_members("hilum.operators"), NOW.date)
 MEMBERS = find_members("hilum.checks")
 _KEYWORDS = tuple(sorted(KEPT_ATTRIBUTES))
 _WANTED = Wanted("StudyInstanceUID", "SeriesInstanceUID", *_KEYWORDS)
@@ -40,16 +44,21 @@ class Memory:
         return [self.files[int(stored.pack_id)]]
 
 
-def check_files(files: Iterable[bytes], **options: Any) -> list[Finding]:
-    """What all checks find in files that are taken for one study."""
+def check_files(files: Iterable[bytes], unread: Collection[str] = (), **options: Any) -> list[Finding]:
+    """What all checks find in files that are taken for one study.
+
+    Args:
+        unread: attributes that were named only after the files came.
+    """
+    keywords = tuple(keyword for keyword in _KEYWORDS if keyword not in unread)
     vault = Memory()
     by_series: dict[str, list[Instance]] = {}
     for body in files:
         header = scan(Source.of_bytes(body), _WANTED)
-        instance = Instance(header.text("SOPInstanceUID") or "", attributes_of(header, _KEYWORDS, {}), vault.add(body))
+        instance = Instance(header.text("SOPInstanceUID") or "", attributes_of(header, keywords, {}), vault.add(body))
         by_series.setdefault(header.text("SeriesInstanceUID") or "", []).append(instance)
     study = _study(sum(map(len, by_series.values())))
-    series = [_series(uid, key, instances) for key, (uid, instances) in enumerate(by_series.items())]
+    series = [replace(_series(uid, key, instances), unread=unread) for key, (uid, instances) in enumerate(by_series.items())]
     return check_series(study, list(zip(series, by_series.values(), strict=True)), vault, **options)
 
 
@@ -62,8 +71,9 @@ def check_series(
     decode: Any = None,
     ask: Any = None,
     members: Mapping[str, Any] = MEMBERS,
+    template: Template | None = None,
 ) -> list[Finding]:
-    """What all checks that need no template find."""
+    """What all checks that need no template find, or all that need one."""
     found: list[Finding] = []
     checked = []
     for one, instances in held:
@@ -71,9 +81,9 @@ def check_series(
         found += seen.findings(one, instances, members)
         announced = (expected or {}).get(one.series_instance_uid)
         checked.append(CheckedSeries(one, tuple(instances), announced, seen.reader, frozenset(seen.compressed)))
-    subject = Subject(study, tuple(checked), (), {}, expected=expected or {}, decode=decode, ask=ask)
+    subject = Subject(study, tuple(checked), (), OPERATORS, template, expected or {}, decode, ask)
     for member in members.values():
-        if hasattr(member, "check") and not member.for_template:
+        if hasattr(member, "check") and member.for_template == (template is not None):
             found += member.check(subject)
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.validity import invalidity
 from hilum.model.outcomes import Finding, Severity
+from hilum.model.records import Instance
 from hilum.model.roles import called, find_roles, judge_series
 from hilum.model.templates import RequiredAttribute, Template
 
@@ -38,13 +39,22 @@ def _inputs(subject: Subject, template: Template) -> set[str]:
 def _judge(one: CheckedSeries, required: RequiredAttribute, template: str) -> Iterator[Finding]:
     troubles: dict[str, list[str]] = {}
     for instance in one.instances:
-        trouble = _trouble(required, instance.attributes.get(required.attribute))
+        trouble = _trouble(required, _value(one, instance, required.attribute))
         if trouble:
             troubles.setdefault(trouble, []).append(instance.sop_instance_uid)
     for trouble, uids in troubles.items():
         share = "all" if len(uids) == len(one.instances) else f"{len(uids)} of {len(one.instances)}"
         sentence = f"{required.attribute} {trouble} in {share} instances of {called(one.series)}, and {template} needs it."
         yield Finding(kind, required.severity, sentence, template=template, series_id=one.series.id, instances=tuple(uids))
+
+
+def _value(one: CheckedSeries, instance: Instance, attribute: str) -> Any:
+    """What the catalogue keeps of an instance; of an attribute that was named after it came, what its header has."""
+    if attribute not in one.series.unread or one.headers is None:
+        return instance.attributes.get(attribute)
+    header = one.headers(instance.stored)
+    values = header.values(attribute)
+    return None if values is None else list(values) or header.has_content(attribute) or ""
 
 
 def _trouble(required: RequiredAttribute, value: Any) -> str:

@@ -83,17 +83,24 @@ def skipped_instance_numbers(slices: Iterable[Slice]) -> list[tuple[int, int]]:
 
 
 def _add_ends(parts: Sequence[Volume], found: dict[int, list[Gap]], expected: int) -> None:
-    """Add what the expected count says to be missing beyond the holes: at an end where the numbering shows which, else somewhere."""
-    have = [len(set(part.positions)) or len(part.slices) for part in parts]
-    each, rest = divmod(expected, len(parts) or 1)
-    if not parts or rest or any(part.unjudged for part in parts):
-        short = expected - sum(have) - sum(gap.count for gaps_of in found.values() for gap in gaps_of)
-        found[len(parts)] = [_somewhere("the series", short)] if short > 0 else []
+    """Add the images that the count says to be missing beyond the holes: at an end where the numbering shows which, else somewhere."""
+    images = {image.key for part in parts for image in part.slices}
+    sizes = [len(part.slices) + sum(gap.count for gap in found[index]) for index, part in enumerate(parts)]
+    short = expected - len(images) - sum(gap.count for holes in found.values() for gap in holes)
+    if short <= 0:
+        return
+    share, rest = divmod(short, len(parts) or 1)
+    # Only equal volumes, each with one image a position, show how the count divides among them.
+    is_each_an_image = len(images) == sum(len(part.slices) for part in parts)  # and no frame of one
+    if rest or len(set(sizes)) != 1 or not is_each_an_image or not all(map(_has_one_a_position, parts)):
+        found[len(parts)] = [_somewhere("the series", short)]
         return
     for index, part in enumerate(parts):
-        short = each - have[index] - sum(gap.count for gap in found[index])
-        if short > 0:
-            found[index] = _with_ends(part, found[index], each, short, index)
+        found[index] = _with_ends(part, found[index], sizes[index] + share, share, index)
+
+
+def _has_one_a_position(volume: Volume) -> bool:
+    return volume.unjudged is None and len(set(volume.positions)) == len(volume.slices)
 
 
 def _with_ends(part: Volume, holes: Sequence[Gap], each: int, short: int, index: int) -> list[Gap]:
