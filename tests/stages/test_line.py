@@ -12,6 +12,7 @@ from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.why import explain_standing
 from hilum.processors import Artifacts, NotYet, ProcessingFailedError, ProducedFile, Unusable
+from hilum.runtime.filling_in import fill_in_attributes
 from images import image, read_folder, series_of
 
 
@@ -189,6 +190,26 @@ def test_a_condition_over_all_slices_is_judged_on_all_of_them(own_rules):
     files = series_of([1, 2], EchoTime=10) | series_of([3], EchoTime=90)
     study = own_rules.study(own_rules.send(files))
     assert "EchoTime is 10.0 or 90.0; wanted in every slice: at most 20 (so in 2 of 3 slices)." in study.item.why
+
+
+def test_a_verdict_that_hangs_on_an_attribute_named_late_waits_until_it_is_read(own_rules):
+    """Else the one template that is known to fit would be chosen although another fits as well."""
+    own_rules.save_template("ct", rule=CT)
+    intake = own_rules.send(series_of([1, 2], StationName="SCANNER7"))
+    own_rules.save_template("mr", rule=MR)
+    own_rules.save_template("station", rule={"attribute": "StationName", "operator": "equals", "value": "SCANNER7"})
+    own_rules.app.decisions.send_back(SYSTEM, own_rules.study(intake).id, Stage.MATCHING)
+    own_rules.run()
+    item = own_rules.study(intake).item
+    assert (_place(item), item.why.partition(".")[0]) == (
+        (Stage.MATCHING, Status.DEFERRED),
+        "Waiting until an attribute that station asks for is read out of the packs: it was named after the images came",
+    )
+    assert fill_in_attributes(own_rules.app) == 1
+    own_rules.clock.advance(seconds=3)
+    own_rules.app.ledger.wake_due(SYSTEM)
+    own_rules.run()
+    assert own_rules.study(intake).item.why.startswith("Several templates match: mr, station.")
 
 
 def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):

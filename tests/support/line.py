@@ -12,11 +12,10 @@ from hilum.model.lifecycle import Kind, Status
 from hilum.model.members import MemberNote
 from hilum.model.records import Intake, Study, Workitem
 from hilum.model.templates import Template
-from hilum.runtime.assembling import Application, assemble, make_worker
+from hilum.runtime.assembling import Application, assemble, make_worker, open_pool
 from hilum.runtime.preparing import prepare
 from hilum.runtime.settings import Settings, load_settings
 from hilum.runtime.stepping import Stop, Worker
-from hilum.runtime.tending import tended_pool
 from hilum.stores.intakes import NewIntake
 from hilum.stores.packs import PackPool
 
@@ -125,7 +124,8 @@ def open_line(settings: Settings, *, prepared: bool = True, processors: Mapping[
     app = assemble(settings, clock=clock)
     with ExitStack() as stack:
         stack.callback(app.close)
-        received, deidentified, results = (stack.enter_context(tended_pool(app, kind)) for kind in ("received", "deidentified", "results"))
+        # Nobody tends them: a test that wants a pack sealed seals it, and no thread is half-way through it meanwhile.
+        received, deidentified, results = (stack.enter_context(open_pool(app, kind)) for kind in ("received", "deidentified", "results"))
         worker, importer = (
             make_worker(app, f"worker {uuid.uuid4()}", stop, lambda _: None, deidentified, results, kinds=kinds)
             for kinds in (tuple(Kind), (Kind.INTAKE,))

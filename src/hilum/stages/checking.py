@@ -26,6 +26,7 @@ from hilum.model.templates import Template
 from hilum.model.words import count
 
 _LOG = logging.getLogger(__name__)
+MOST_KNOWN = 100_000  # verdicts on single values; an enhanced series may have millions that all differ
 SHOWN = 12  # troubles of one series that a sentence names
 
 
@@ -148,7 +149,9 @@ class _Values:
 
     def _learn(self, key: Any, leaves: Iterable[Leaf]) -> tuple[tuple[str, str], ...]:
         told = ((check.kind, check.judge_value(leaf)) for leaf in leaves for check in self._judges)
-        known = self._known[key] = tuple((kind, trouble) for kind, trouble in told if trouble)
+        known = tuple((kind, trouble) for kind, trouble in told if trouble)
+        if len(self._known) < MOST_KNOWN:
+            self._known[key] = known
         return known
 
 

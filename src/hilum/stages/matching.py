@@ -1,14 +1,17 @@
 """matching: which templates the study goes to. A report type asked for by name wins; else the templates' rules decide.
 
+A verdict that hangs on an attribute which was named late and is not read yet is waited for.
 None or several: the study is held for a person. The chosen template's severities are applied here: with errors its workitem is held
 at its first stage, the others go on; the study itself is held only when no workitem can go on.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from hilum.model.choosing import Judged, judge_template, nearest_of
 from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.outcomes import (
+    Defer,
     Done,
     Finding,
     Hold,
@@ -24,6 +27,7 @@ from hilum.model.records import Request, Study, Workitem
 from hilum.model.templates import Template
 from hilum.model.words import count
 
+LOOK_SOON = timedelta(seconds=2)  # housekeeping reads attributes that were named late, as often
 SEND_BY_HAND = "Choose one with `hilum assign`, or POST /series/assign."
 
 
@@ -33,6 +37,12 @@ def run(item: Item, tools: Tools) -> Outcome:
     requests = tools.catalogue.requests(tools.scope, item.id)
     named = [request.report_type for request in requests if request.report_type]
     judged = _judge(_candidates(named, tools), study, tools)
+    unread = next((one for one in judged if one.unknown_series), None)
+    if unread is not None:  # to choose without it, or to hold, would be a guess
+        why = (
+            f"Waiting until an attribute that {unread.template.name} asks for is read out of the packs: it was named after the images came."
+        )
+        return Defer(tools.clock() + LOOK_SOON, why)
     chosen, why = (judged, _unknown(named)) if named else _choose(judged, run_all=tools.several_run_all)
     made = [new for one in chosen for new in _workitems(one, study, requests, tools)]
     answers = tuple(request.intake_id for request in requests if request.imported and not request.answered)

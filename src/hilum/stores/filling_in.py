@@ -20,8 +20,8 @@ class Filler:
         self.database = database
 
     def series_behind(self, generation: int, limit: int) -> list[int]:
-        """Keys of series whose attributes were read at an earlier generation."""
-        query = select(series.c.key).where(series.c.kept_generation < generation).order_by(series.c.key).limit(limit)
+        """Keys of series whose attributes were read at an earlier generation, the newest first: their studies may wait for it."""
+        query = select(series.c.key).where(series.c.kept_generation < generation).order_by(series.c.key.desc()).limit(limit)
         with self.database.reading() as connection:
             return list(connection.scalars(query))
 
