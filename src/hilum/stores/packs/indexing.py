@@ -130,7 +130,8 @@ class IndexBehind:
             self._waiting.append(durable)
             self._joined += 1
             self._count(durable, +1)
-            self._changed.notify_all()
+            if len(self._waiting) == 1 or self._behind >= _GATHER_MEMBERS:  # else it gathers anyway, and waking it costs a switch each time
+                self._changed.notify_all()
 
     def finish(self, mine: IndexRound | None) -> None:
         """It is durable: that is all."""
