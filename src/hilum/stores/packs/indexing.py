@@ -30,10 +30,6 @@ _LOG = logging.getLogger(__name__)
 class Indexing(Protocol):
     """What a pool needs."""
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether `require` may have to wait, or raise."""
-
     def require(self) -> None:
         """Raise where nothing more may be taken."""
 
@@ -61,8 +57,6 @@ class IndexBefore:
         self._index = index
         self._rounds: GroupCommit[Durable, None] = GroupCommit(self._index_round, _refuse_unindexed)
         self.join = self._rounds.join
-
-    is_behind = False
 
     def require(self) -> None:
         """Whatever is wrong shows when it is tried."""
@@ -114,10 +108,6 @@ class IndexBehind:
         self._trouble: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="hilum-index", daemon=True)
         self._thread.start()
-
-    @property
-    def is_behind(self) -> bool:
-        return self._trouble is not None or self._behind_bytes > _MOST_BEHIND_BYTES
 
     def require(self) -> None:
         if self._trouble is not None:
