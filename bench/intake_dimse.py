@@ -76,8 +76,7 @@ class Goal:
 
 QUICK = {"number": 400, "runs": 3, "associations": "1,4,16", "many": 300}
 GOALS = {"orthanc": Goal(3.0, 2.0), "storescp": Goal(1.0), "pynetdicom": Goal(6.0)}
-MANY_QUICK = {"number": 400, "runs": 3, "associations": "1,4,16", "many": 300}
-GOALS = {"orthanc": Goal(2.0)}
+MANY_GOALS = {"orthanc": Goal(2.0)}
 
 
 def make_load(name: str, folder: Path, number: int) -> Load:
