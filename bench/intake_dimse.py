@@ -81,7 +81,7 @@ MANY_GOALS = {"orthanc": Goal(2.0)}
 
 def make_load(name: str, folder: Path, number: int) -> Load:
     """Images of `images.py` without preamble and File Meta group."""
-    path, instances = folder / f"{name}.bin", []
+    path, instances = folder / f"{name}-{number}.bin", []
     with path.open("wb") as file:
         for image in make_images(KINDS[name], number):
             begin = 144 + int.from_bytes(image[140:144], "little")  # PS3.10 7.1: the group length counts what follows it
