@@ -4,7 +4,7 @@ import logging
 
 from hilum.cli.configuring import Config, Data, configure
 
-_NICENESS = 10  # whoever sends, or looks at a page, goes before what is done in the background
+_NICENESS = 5  # whoever sends, or looks at a page, goes before what is done in the background
 
 
 def run(data: Data = None, config: Config = None) -> None:
