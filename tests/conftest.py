@@ -1,13 +1,9 @@
 """What every test may ask for."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from hilum.runtime.private_server import PrivateServer
-from hilum_sdk import Hilum
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,18 +24,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"the real images are missing: {folder} (see CONTRIBUTING.md; HILUM_SHARED_DATA names another place)")
     return folder
-
-
-@pytest.fixture(scope="session")
-def hilum(server: PrivateServer) -> Iterator[Hilum]:
-    """An administrator's client of the server that a folder of tests has."""
-    with Hilum(server.url, token=server.token) as client:
-        yield client
-
-
-@pytest.fixture
-def project(hilum: Hilum, request: pytest.FixtureRequest) -> str:
-    """A project that no other test knows, with a name that fits an AE title."""
-    name = f"j{abs(hash(request.node.nodeid)) % 10**10}"
-    hilum.projects.create(name)
-    return name

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from served import hilum, project  # noqa: F401 - fixtures
 
 from hilum.runtime.private_server import PrivateServer
 
