@@ -9,13 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deidentifying import shipped_engine
 from unharmed import Tally, real_files
-
-from hilum.deidentification.engine import Engine
-from hilum.model.keys import ProjectKey
-from hilum.runtime.deidentifying import find_profile
-from hilum.runtime.registry import find_members
-from hilum.runtime.settings import Settings
 
 
 def main() -> None:
@@ -23,11 +18,9 @@ def main() -> None:
     files = [path for folder in real_files(Path(sys.argv[1])).values() for path in folder]
     for name in ("basic", "research"):
         with tempfile.TemporaryDirectory() as place:
-            profile = find_profile(Settings(data=Path(place)), name)
-            engine = Engine(profile, ProjectKey.of_secret(bytes(32)), find_members("hilum.actions"))
-            tally = Tally()
+            engine, tally = shipped_engine(name), Tally()
             for path in files:
-                tally.take(path, engine, Path(place, "made.dcm"))
+                tally.take(path, engine, Path(place))
         _print(name, len(files), tally)
 
 

@@ -7,13 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from deidentifying import KEY
+from deidentifying import shipped_engine
 from unharmed import Tally, real_files
-
-from hilum.deidentification.engine import Engine
-from hilum.runtime.deidentifying import find_profile
-from hilum.runtime.registry import find_members
-from hilum.runtime.settings import Settings
 
 
 def sample(shared_data: Path) -> list[Path]:
@@ -27,10 +22,10 @@ def sample(shared_data: Path) -> list[Path]:
 @pytest.mark.parametrize("name", ["basic", "research"])
 def test_what_must_stay_stays(name: str, shared_data: Path, tmp_path: Path) -> None:
     assert shutil.which("dciodvfy"), "dciodvfy is missing (package dicom3tools)"
-    engine = Engine(find_profile(Settings(data=tmp_path), name), KEY, find_members("hilum.actions"))
+    engine = shipped_engine(name)
     tally = Tally()
     for file in sample(shared_data):
-        tally.take(file, engine, tmp_path / "made.dcm")
+        tally.take(file, engine, tmp_path)
     assert tally.answers["Rewritten"] > 100
     assert (tally.harm, tally.new_errors) == ({}, {})
     assert not any("self-check found" in reason for reason in tally.reasons)

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pydicom.data
+from deidentifying import checked_answer_of
 from pydicom import Dataset, dcmread
 
 from hilum.deidentification.engine import Engine, Rewritten
 from hilum.dicom.attributes import tag_of, vr_of
 from hilum.dicom.confidentiality import Option
-from hilum.dicom.elements import Source
 from hilum.dicom.iods import type_of
-from hilum.runtime.deidentifying import check_again
 
 _GEOMETRY = """
 Rows Columns NumberOfFrames SamplesPerPixel PlanarConfiguration BitsAllocated BitsStored HighBit PixelRepresentation
@@ -166,21 +165,19 @@ class Tally:
     uids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     offsets: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
-    def take(self, path: Path, engine: Engine, made: Path) -> None:
+    def take(self, path: Path, engine: Engine, place: Path) -> None:
         """De-identify one file, check it again, and compare."""
-        written = io.BytesIO()
         content = path.read_bytes()
-        answer = engine.deidentify(Source.of_bytes(content), written.write)
-        made.write_bytes(written.getvalue())
-        if isinstance(answer, Rewritten):
-            answer = check_again(path, made, answer, engine.profile)
+        answer, written = checked_answer_of(content, engine, place)
         self.answers[type(answer).__name__] += 1
         if not isinstance(answer, Rewritten):
             self.reasons[answer.why] += 1
             return
-        before, after = read(content), read(written.getvalue())
+        before, after = read(content), read(written)
         self.harm.update(f"{path.name}: {harm}" for harm in harm_done(before, after))
-        self.new_errors.update({f"{path.name}: {error}": times for error, times in (errors_of(made) - errors_of(path)).items()})
+        self.new_errors.update(
+            {f"{path.name}: {error}": times for error, times in (errors_of(place / "made.dcm") - errors_of(path)).items()}
+        )
         for _, old, new in uid_pairs(before, after):
             self.uids[old].add(new)
         patient = str(before.get("PatientID") or before.get("StudyInstanceUID"))
