@@ -36,6 +36,7 @@ _NAMES = (
     "NamesOfIntendedRecipientsOfResults",
     "OtherPatientIDsSequence[*].PatientName",
     "VerifyingObserverSequence[*].VerifyingObserverName",
+    "RTROIObservationsSequence[*].ROIInterpreter",
     "ContentSequence[*].PersonName",
     "ContentSequence[*].ContentSequence[*].PersonName",
 )
@@ -51,6 +52,13 @@ _PHRASES = (
     "MedicalRecordLocator",
     "InstitutionName",
     "InstitutionAddress",
+    "StudyID",
+    "ServiceEpisodeID",
+    "RequestedProcedureID",
+    "ScheduledProcedureStepID",
+    "PerformedProcedureStepID",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
 )
 _OTHERS = (
     "SpecificCharacterSet",
