@@ -109,8 +109,9 @@ class Access:
             reidentification: `never` or `allowed`.
 
         Raises:
-            ForbiddenError: the caller is no administrator of the project, or may not see identities.
+            NotFoundError: there is none. ForbiddenError: the caller is no administrator of it, or may not see identities.
         """
+        self.find_project(scope, name)
         require(scope, Right.ADMINISTER, name)
         if not scope.may_see_identity:
             raise ForbiddenError("Who may not see identities cannot allow them to be brought back.", "Ask an administrator who may.")

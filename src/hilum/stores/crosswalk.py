@@ -63,10 +63,9 @@ class Crosswalk:
         Raises:
             ForbiddenError: the caller may not see identities. HilumError: a key is missing, or a row was altered.
         """
-        _require_identity(scope, project)
         keys = self._keys.find(project)
         with self.database.reading() as connection:
-            project_id = project_id_of(connection, scope, project)
+            project_id = _require_identity(connection, scope, project)
             _require_keys(connection, project, project_id, keys)
             owners = [owner_of(key, study_id) for key in keys]
             return dict(_open(connection, project, project_id, pseudonyms, keys, crosswalk.c.owner.in_(owners)))
@@ -78,9 +77,8 @@ class Crosswalk:
             ForbiddenError: the caller may not see identities, or nothing of the project may ever be re-identified.
             HilumError: the key is missing, or a row was altered.
         """
-        _require_identity(scope, project)
         with self.database.reading() as connection:
-            project_id = project_id_of(connection, scope, project)
+            project_id = _require_identity(connection, scope, project)
             _require_direction(connection, project, project_id)
             found = [one for _, one in _open(connection, project, project_id, [pseudonym], self._keys.find(project))]
         _LOG.info("%s looked up pseudonym %s of project %s: %d found", scope.who, pseudonym, project, len(found))
@@ -92,9 +90,8 @@ class Crosswalk:
         Raises:
             ForbiddenError: the caller may not see identities.
         """
-        _require_identity(scope, project)
         with self.database.reading() as connection:
-            project_id = project_id_of(connection, scope, project)
+            project_id = _require_identity(connection, scope, project)
             digests = {row.digest for row in _rows(connection, project_id, pseudonyms)}
         found = [pseudonym for pseudonym in pseudonyms if digest_of(pseudonym) in digests]
         _LOG.info("%s asked for the pseudonyms of an original of project %s: %d found", scope.who, project, len(found))
@@ -117,10 +114,13 @@ class Crosswalk:
         return sorted(used - keys.keys())
 
 
-def _require_identity(scope: Scope, project: str) -> None:
+def _require_identity(connection: Connection, scope: Scope, project: str) -> int:
+    """The project's row id, for callers who may see whom its pseudonyms stand for."""
+    project_id = project_id_of(connection, scope, project)
     require(scope, Right.READ, project)
     if not scope.may_see_identity:
         raise ForbiddenError("Who may not see identities cannot look into the crosswalk.", "Ask an administrator for a role that may.")
+    return project_id
 
 
 def _is_allowed(connection: Connection, project_id: int) -> bool:
