@@ -1,6 +1,6 @@
 """What a sender gave and we cannot use: it is kept with its reason until a person deletes it."""
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, literal_column, select
 
 from hilum.model.errors import NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Scope
@@ -62,4 +62,5 @@ class SetAsideQueries:
 
 
 def _is_aside() -> ColumnElement[bool]:
-    return members.c.state.in_([MemberState.SET_ASIDE, MemberState.CONFLICT])
+    # As the partial index has it, not as parameters: else every member is looked at.
+    return members.c.state.in_([literal_column(f"'{state}'") for state in (MemberState.SET_ASIDE, MemberState.CONFLICT)])
