@@ -32,7 +32,7 @@ def _inputs(subject: Subject, template: Template) -> set[str]:
     """The series that the template would take: those in its roles, or all that its rule fits."""
     series = [one.series for one in subject.series]
     if template.required_series:
-        return {search.chosen.id for search in find_roles(template, series, subject.operators) if search.chosen is not None}
+        return {search.chosen.id for search in find_roles(template.required_series, series, subject.operators) if search.chosen is not None}
     return {one.series.id for one in judge_series(template, series, subject.operators) if one.holds}
 
 

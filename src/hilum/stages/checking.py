@@ -23,7 +23,7 @@ from hilum.model.reading import source_of
 from hilum.model.records import Instance, Series, Study
 from hilum.model.roles import called
 from hilum.model.templates import Template
-from hilum.model.words import count
+from hilum.model.words import count, joined
 
 _LOG = logging.getLogger(__name__)
 MOST_KNOWN = 100_000  # verdicts on single values; an enhanced series may have millions that all differ
@@ -181,5 +181,5 @@ def _told(one: Series, troubles: Mapping[str, Sequence[str]], images: int) -> st
 def _summary(found: list[Finding]) -> str:
     weights = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
     counts = [(sum(finding.severity is severity for finding in found), noun) for severity, noun in weights]
-    said = " and ".join(count(number, noun) for number, noun in counts if number)
+    said = joined([count(number, noun) for number, noun in counts if number])
     return f"{said}." if said else "Nothing found."
