@@ -101,16 +101,16 @@ class Operators:
 # --- the wanted value ----------------------------------------------------------------------------------------------------------
 
 
-def vr_of_condition(condition: Condition) -> str:
-    """The VR of what a condition asks: by the dictionary, else as the site has named it."""
-    last = parse_path(condition.attribute)[-1]
+def vr_at(path: str, named: str = "") -> str:
+    """The VR of an attribute: by the dictionary, else as the site has named it."""
+    last = parse_path(path)[-1]
     vr = vr_of(last.tag, last.creator)
-    return condition.vr or vr if vr == "UN" else vr
+    return named or vr if vr == "UN" else vr
 
 
 def kind_of(condition: Condition, operator: Operator) -> Kind:
     """As what the values are compared."""
-    return Kind.TEXT if operator.reads_text else form_of(vr_of_condition(condition)).kind
+    return Kind.TEXT if operator.reads_text else form_of(vr_at(condition.attribute, condition.vr)).kind
 
 
 def prepare(condition: Condition, operator: Operator) -> Any:
