@@ -50,7 +50,7 @@ def run(item: Item, tools: Tools) -> Outcome:
 
 
 def _accepted(finding: Finding, accepted: Sequence[Acceptance], series_instance_uid: str) -> Finding:
-    return accept(finding, acceptance_of(accepted, finding.check, finding.sentence, series_instance_uid))
+    return accept(finding, acceptance_of(accepted, finding.check, finding.statements or (finding.sentence,), series_instance_uid))
 
 
 def _subjects(
@@ -100,7 +100,7 @@ class Seen:
         for kind, troubles in self.troubles.items():
             parts: dict[Acceptance | None, dict[str, list[str]]] = {}
             for trouble, uids in troubles.items():
-                parts.setdefault(acceptance_of(accepted, kind, trouble, one.series_instance_uid), {})[trouble] = uids
+                parts.setdefault(acceptance_of(accepted, kind, (trouble,), one.series_instance_uid), {})[trouble] = uids
             for acceptance, part in parts.items():
                 concerned = {uid for uids in part.values() for uid in uids}
                 named = tuple(instance.sop_instance_uid for instance in instances if instance.sop_instance_uid in concerned)
