@@ -6,12 +6,12 @@ from typing import Any
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.comparing import Comparable, comparable, folded, form_of
 from hilum.dicom.validity import invalidity
-from hilum.model.judging import vr_at
 from hilum.model.kept import attributes_of
 from hilum.model.outcomes import Finding, Severity
 from hilum.model.records import Instance
 from hilum.model.roles import called, find_roles, judge_series
 from hilum.model.templates import RequiredAttribute, Template
+from hilum.model.wanted_values import vr_at
 
 kind = "required-attributes"
 severity = Severity.ERROR

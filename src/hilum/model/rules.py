@@ -8,10 +8,10 @@
 Here is what a rule says; `judging.py` judges it. Nothing of a rule is ever run as code.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, time
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -31,6 +31,16 @@ class Takes(StrEnum):
     PATTERN = "a regular expression (RE2)"
     DAYS = "a number of days"
     NOTHING = "no value"
+
+
+class Operator(Protocol):
+    """A member of `operators/`; its `__init__.py` is the contract."""
+
+    kind: str
+    vrs: frozenset[str]
+    reads_text: bool
+    takes: Takes
+    judge: Callable[..., bool]
 
 
 def _as_written(value: Any) -> Any:

@@ -7,9 +7,9 @@ from hilum.dicom.attributes import UnknownAttributeError, parse_path, vr_of
 from hilum.dicom.comparing import Kind, comparable, form_of
 from hilum.dicom.validity import invalidity
 from hilum.model.errors import InvalidError
-from hilum.model.judging import Operator, prepare, vr_at
-from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, depth_of
+from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Operator, depth_of
 from hilum.model.templates import RequiredAttribute, RequiredSeries, Template
+from hilum.model.wanted_values import prepare, vr_at
 from hilum.model.words import suggest
 from hilum.runtime.registry import find_classes, find_members
 
