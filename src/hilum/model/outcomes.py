@@ -119,7 +119,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class DeidentifiedInstance:
-    """The de-identified copy of one instance."""
+    """The de-identified copy of one instance; `sop_instance_uid` is the copy's own."""
 
     series_id: str
     sop_instance_uid: str
@@ -128,11 +128,17 @@ class DeidentifiedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Deidentified:
-    """All copies of a workitem; replaces those of an earlier run. `record` goes into every result's provenance."""
+    """All copies of a workitem, none where it is held; replaces those of an earlier run.
+
+    Args:
+        record: by what it was done; goes into every result's provenance.
+        report: what was done to each attribute, without values.
+    """
 
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
+    report: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

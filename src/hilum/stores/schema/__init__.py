@@ -17,7 +17,7 @@ from hilum.stores.schema.holding import (
     studies,
     study_datasets,
 )
-from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
+from hilum.stores.schema.making import artifacts, deidentifications, derivatives, receipts, reviews, workitems
 from hilum.stores.schema.pictures import pictures
 from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
@@ -26,6 +26,7 @@ __all__ = [
     "acceptances",
     "artifacts",
     "commitment_reports",
+    "deidentifications",
     "derivatives",
     "files",
     "findings",
