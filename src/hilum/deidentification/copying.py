@@ -9,6 +9,7 @@ from typing import Any
 
 from hilum.deidentification.checking_again import check_again
 from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
+from hilum.deidentification.originals import Originals
 from hilum.deidentification.reports import StudyReport
 from hilum.dicom.elements import Source
 from hilum.model.errors import HilumError
@@ -26,6 +27,7 @@ class Copying:
 
     Attributes:
         copies: those that were made.
+        originals: what their pseudonyms stand for.
     """
 
     def __init__(self, engine: Engine, vault: Vault) -> None:
@@ -36,6 +38,7 @@ class Copying:
         self._series: Counter[str] = Counter()
         self._left_out: dict[str, str] = {}  # series of which nothing was copied so far: why
         self.copies: list[DeidentifiedInstance] = []
+        self.originals = Originals()
 
     def take(self, batch: Batch, note: MemberNote, series: Series, instance: Instance) -> None:
         """One instance. Though one is held the others are judged, so that a person learns of all trouble at once.
@@ -48,6 +51,7 @@ class Copying:
         self._report.add(answer)
         match answer:
             case Rewritten() if stored is not None:
+                self.originals.add(answer)
                 self._studies[answer.new_uids.get("study", ("", ""))[1]] += 1
                 self._series[answer.new_uids.get("series", ("", ""))[1]] += 1
                 self.copies.append(DeidentifiedInstance(series.id, answer.new_uids["instance"][1], stored))

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hilum.model.crosswalk import SealedRow
+
 
 class Severity(StrEnum):
     """error holds, warning passes (and may ask for a review), info is for the record."""
@@ -133,12 +135,14 @@ class Deidentified:
     Args:
         record: by what it was done; goes into every result's provenance.
         report: what was done to each attribute, without values.
+        pseudonyms: what they stand for, sealed; what is in the crosswalk already stays there.
     """
 
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
     report: Mapping[str, Any]
+    pseudonyms: tuple[SealedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

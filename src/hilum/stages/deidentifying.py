@@ -7,6 +7,7 @@ them is kept. What is done to one instance is in `deidentification/copying.py`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hilum.model.crosswalk import Sealer
 from hilum.model.errors import HilumError, InvalidError, NotFoundError
 from hilum.model.keys import ProjectKey
 from hilum.model.lifecycle import Item
@@ -106,4 +107,5 @@ def _deidentify(workitem: Workitem, profile: Profile, key: ProjectKey, named: Ma
             mend = "Choose another profile or other series, or mend the profile and let it go on with `hilum retry`."
             return Hold(f"{why} {mend}", (Deidentified(workitem.id, (), record, report),))
         batch.commit()
-    return Done(copying.sentence, (Deidentified(workitem.id, tuple(copying.copies), record, report),))
+    pseudonyms = copying.originals.seal(Sealer(key, workitem.project, workitem.study_id))
+    return Done(copying.sentence, (Deidentified(workitem.id, tuple(copying.copies), record, report, pseudonyms),))
