@@ -279,3 +279,22 @@ def _write_profile(line: Line, name: str, **said: Any) -> None:
     folder = line.settings.data / "profiles"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yaml").write_text(json.dumps({"name": name, **said}))
+
+
+def test_what_the_pseudonyms_stand_for_is_kept_sealed_and_opens_with_the_key(line: Line) -> None:
+    workitem = sent(line, planted([1, 2]), report_type=template(line))
+    copy = opened(copies(line, workitem)[0])
+    asked = [copy.PatientID, copy.StudyInstanceUID, copy.SOPInstanceUID]
+    found = line.app.crosswalk.originals(SYSTEM, "admin", workitem.study_id, asked)
+    assert found[copy.StudyInstanceUID].uid == STUDY
+    assert found[copy.SOPInstanceUID].uid.startswith(STUDY)
+    assert found[copy.PatientID].values["PatientID"] == NUMBER
+
+
+def test_nothing_is_kept_in_the_crosswalk_of_a_workitem_that_is_held(line: Line) -> None:
+    from hilum.stores.schema import crosswalk
+
+    _write_profile(line, "leaky", overrides=[{"attribute": "ImageComments", "action": "keep"}])
+    sent(line, planted([1], ImageComments="call Quixotella"), report_type=template(line, deidentification="leaky"))
+    with line.app.database.reading() as connection:
+        assert connection.execute(crosswalk.select()).all() == []

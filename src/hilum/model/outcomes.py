@@ -141,7 +141,7 @@ class Deidentified:
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
-    report: Mapping[str, Any]
+    report: Mapping[str, Any] = field(default_factory=dict)
     pseudonyms: tuple[SealedRow, ...] = ()
 
 
