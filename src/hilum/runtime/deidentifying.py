@@ -126,8 +126,7 @@ class _Run:
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
             series = self._series_of(answer, engine, read.fileno(), size)
         if isinstance(answer, Rewritten):
-            with _mapped(path) as before, _mapped(made) as after:
-                answer = check_again(before, after, answer, engine.profile)
+            answer = check_files_again(path, made, answer, engine.profile)
         match answer:
             case Rewritten():
                 self._series.setdefault(series, []).append((made, answer.new_uids["instance"][1]))
@@ -166,6 +165,12 @@ class _Run:
             return
         made.rename(target)
         self.written += 1
+
+
+def check_files_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
+    """The self-check of a file and its copy; neither is read into memory."""
+    with _mapped(original) as before, _mapped(copy) as after:
+        return check_again(before, after, answer, profile)
 
 
 @contextmanager
