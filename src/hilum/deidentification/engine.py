@@ -9,7 +9,7 @@ match engine.deidentify(source, output.write):
 import io
 import struct
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hilum import __version__
@@ -52,6 +52,7 @@ class Rewritten:
 
     Args:
         new_uids: original UID -> new one, of study, series, instance and frame of reference by those names.
+        replaced_uids: new UID -> original one, of all that no earlier object of the subject had.
         flags: what a person should look at, as sentences.
     """
 
@@ -60,6 +61,7 @@ class Rewritten:
     new_uids: Mapping[str, tuple[str, str]]
     touched: tuple[Touched, ...]
     flags: tuple[str, ...] = ()
+    replaced_uids: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class Engine:
         if not done.pixel_bytes and any(use.module == "image-pixel" and use.usage is Usage.MANDATORY for use in modules_of(sop_class)):
             raise TruncatedError("It is an image without Pixel Data.")
         held.release()
-        return Rewritten(subject, sop_instance, uids, tuple(done.touched), self._flags(header))
+        return Rewritten(subject, sop_instance, uids, tuple(done.touched), self._flags(header), subject.take_replaced_uids())
 
     def _rewrite_straightened(self, source: Source, write: Callable[[bytes], object], observe: Observe | None) -> Answer:
         """The slower way: pydicom reads the whole object and writes it as PS3.5 wants it, and that is rewritten."""

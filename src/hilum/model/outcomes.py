@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hilum.model.crosswalk import SealedRow
+
 
 class Severity(StrEnum):
     """error holds, warning passes (and may ask for a review), info is for the record."""
@@ -31,6 +33,7 @@ class Finding:
         series_id: our id of the series; empty when it concerns the study.
         instances: SOP Instance UIDs it is about.
         accepted: by whom and why it was accepted; then it weighs nothing, whatever its severity.
+        statements: the troubles that the sentence tells, each as a sentence of its own, where it tells several; not kept.
     """
 
     check: str
@@ -40,6 +43,7 @@ class Finding:
     series_id: str = ""
     instances: tuple[str, ...] = ()
     accepted: str = ""
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class DeidentifiedInstance:
-    """The de-identified copy of one instance."""
+    """The de-identified copy of one instance; `sop_instance_uid` is the copy's own."""
 
     series_id: str
     sop_instance_uid: str
@@ -128,11 +132,19 @@ class DeidentifiedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Deidentified:
-    """All copies of a workitem; replaces those of an earlier run. `record` goes into every result's provenance."""
+    """All copies of a workitem, none where it is held; replaces those of an earlier run.
+
+    Args:
+        record: by what it was done; goes into every result's provenance.
+        report: what was done to each attribute, without values.
+        pseudonyms: what they stand for, sealed; what is in the crosswalk already stays there.
+    """
 
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
+    report: Mapping[str, Any] = field(default_factory=dict)
+    pseudonyms: tuple[SealedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

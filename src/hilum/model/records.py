@@ -27,6 +27,10 @@ class MemberState(StrEnum):
     MADE = "made"  # not received: a de-identified copy or a result of the workitem that stands as its intake
 
 
+NEVER, ALLOWED = REIDENTIFICATION = ("never", "allowed")
+"""A project's direction: whether anything of it may ever be re-identified."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     name: str
@@ -35,6 +39,7 @@ class Project:
     accepts: Mapping[str, Any]
     quiet_seconds: float
     retention_days: int | None
+    reidentification: str
     created_at: datetime
 
 
@@ -235,6 +240,11 @@ class Workitem:
     provenance: Mapping[str, Any]
     created_at: datetime
     item: Item
+
+    @property
+    def shows_identity(self) -> bool:
+        """Whether its copies are the originals; where nobody recorded it, it counts as what must show nobody."""
+        return self.provenance.get("deidentification", {}).get("changed") is False
 
 
 @dataclass(frozen=True, slots=True)

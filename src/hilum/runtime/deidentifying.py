@@ -1,95 +1,28 @@
-"""De-identification of files and folders without a server, and what it needs: profiles and keys."""
+"""De-identification of files and folders without a server."""
 
+import fcntl
 import json
 import mmap
 import os
+import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from hilum.deidentification.checking_again import check_again
 from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
-from hilum.deidentification.plans import check_profile
 from hilum.deidentification.reports import StudyReport, report
-from hilum.dicom.attributes import tag_of
-from hilum.dicom.confidentiality import Option
 from hilum.dicom.elements import Source
-from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, InvalidError
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
 from hilum.runtime.registry import find_members
-from hilum.runtime.settings import Settings
-from hilum.self_check import UnreadableError, check_copy
-from hilum.stores.keys import KeyFiles
 
-MOST_RESIDUES = 10
-_RETAINED: Mapping[Option, tuple[int, ...]] = {
-    Option.RETAIN_INSTITUTION_IDENTITY: (0x00080080, 0x00080081),  # Institution Name, Institution Address
-    Option.RETAIN_FULL_DATES: (0x00080020,),  # Study Date
-}
 REPORT = "deidentification-report.json"
-
-
-def profiles(settings: Settings) -> dict[str, Profile]:
-    """The shipped profiles and the site's own by name; a site's takes the place of a shipped one of its name.
-
-    Raises:
-        InvalidError: one of them is wrong.
-    """
-    shipped = [file for file in (resources.files("hilum") / "profiles").iterdir() if file.name.endswith(".yaml")]
-    own = sorted((settings.data / "profiles").glob("*.yaml")) if (settings.data / "profiles").is_dir() else []
-    found: dict[str, Profile] = {}
-    for file in (*shipped, *own):
-        profile = _read_profile(file.name, file.read_text(encoding="utf-8"))
-        found[profile.name] = profile
-    return found
-
-
-def find_profile(settings: Settings, name: str) -> Profile:
-    """One profile by its name.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    known = profiles(settings)
-    if name not in known:
-        raise NotFoundError(f"There is no de-identification profile {name!r}.", f"Known are {', '.join(sorted(known))}.")
-    return known[name]
-
-
-def _read_profile(file: str, text: str) -> Profile:
-    try:
-        profile = Profile.model_validate(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise InvalidError(f"The profile in {file} is wrong: {error}", "Mend the file; docs/deidentification.md has examples.") from error
-    check_profile(profile, find_members("hilum.actions"))
-    return profile
-
-
-def find_key(settings: Settings, project: str, tell: Callable[[str], object]) -> ProjectKey:
-    """The key of a project; its first one is made where nothing was ever de-identified or kept in the data directory, and that is told.
-
-    Raises:
-        HilumError: it has none, and the data directory is in use: a new key would give patients second pseudonyms.
-    """
-    files = KeyFiles(settings.keys_folder)
-    known = files.find(project)
-    if known:
-        return known[-1]
-    if settings.keys_dir is not None or settings.database or (settings.data / "ledger.sqlite").exists():
-        raise HilumError(
-            f"Project {project} has no key in {settings.keys_folder}.",
-            f"Bring it back from a copy, or make the first one with `hilum key create {project}`.",
-        )
-    made = files.create(project)
-    tell(f"A first key for project {project} was made in {settings.keys_folder}: keep it, or its patients get other pseudonyms next time.")
-    return made
+_ASIDE = ".unchecked-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +53,13 @@ def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, 
     _check_target(given, out)
     engine = Engine(profile, key, find_members("hilum.actions"))
     studies: dict[str, StudyReport] = {}
-    run = _Run(out)
-    for number, path in enumerate(files, start=1):
-        answer = run.take(number, path, engine)
-        name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
-        studies.setdefault(name, StudyReport()).add(answer)
-        tell(number, len(files))
-    run.finish()
+    with _Run(out) as run:
+        for number, path in enumerate(files, start=1):
+            answer = run.take(number, path, engine)
+            name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
+            studies.setdefault(name, StudyReport()).add(answer)
+            tell(number, len(files))
+        run.finish()
     target = out / REPORT
     target.write_text(json.dumps(report(profile, key.id, studies) | {"held": dict(run.held)}, indent=2) + "\n", encoding="utf-8")
     return Outcome(run.written, run.dropped, tuple(run.held), target)
@@ -136,20 +69,54 @@ def _check_target(given: Path, out: Path) -> None:
     if out.resolve().is_relative_to(given.resolve()):
         raise ConflictError(f"{out} lies within what is read.", "Name another folder.")
     out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(f"{_ASIDE}*"):
+        _remove_leftovers(left)
     if any(out.iterdir()):
         raise ConflictError(f"{out} holds something.", "Name an empty folder: what was written before could not be told from what is new.")
 
 
+def _remove_leftovers(aside: Path) -> None:
+    """What a killed run left: nobody has read all of these copies again.
+
+    Raises:
+        ConflictError: the run is alive.
+    """
+    folder = _lock(aside)
+    try:
+        shutil.rmtree(aside)
+    finally:
+        os.close(folder)
+
+
+def _lock(aside: Path) -> int:
+    """Take the folder of a run; the kernel gives it back when its process ends, however it ends."""
+    folder = os.open(aside, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise ConflictError(f"Another run writes to {aside.parent}.", "Wait for it, or name another folder.") from None
+    return folder
+
+
 class _Run:
-    """The files of one run: written aside, and put in their place when it is known that their series is whole."""
+    """The files of one run: written aside, and put in their place, a series at once, when it is known that it is whole."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._aside = out, out / f".{uuid.uuid4()}"
+        self._out, self._aside = out, out / f"{_ASIDE}{uuid.uuid4()}"
         self._aside.mkdir()
+        self._lock = _lock(self._aside)
         self._series: dict[str, list[tuple[Path, str]]] = {}
         self._unwhole: set[str] = set()
         self.held: list[tuple[str, str]] = []
         self.dropped = self.written = 0
+
+    def __enter__(self) -> "_Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._aside)
+        os.close(self._lock)
 
     def take(self, number: int, path: Path, engine: Engine) -> Answer:
         """De-identify one file."""
@@ -159,7 +126,7 @@ class _Run:
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
             series = self._series_of(answer, engine, read.fileno(), size)
         if isinstance(answer, Rewritten):
-            answer = check_again(path, made, answer, engine.profile)
+            answer = check_files_again(path, made, answer, engine.profile)
         match answer:
             case Rewritten():
                 self._series.setdefault(series, []).append((made, answer.new_uids["instance"][1]))
@@ -185,13 +152,11 @@ class _Run:
             if series in self._unwhole:
                 self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files]
                 continue
-            folder = self._out / (series or "no-series")
-            folder.mkdir(exist_ok=True)
+            folder = self._aside / (series or "no-series")
+            folder.mkdir()
             for made, instance in files:
                 self._place(made, folder, instance)
-        for left in self._aside.iterdir():
-            left.unlink()
-        self._aside.rmdir()
+            folder.rename(self._out / folder.name)
 
     def _place(self, made: Path, folder: Path, instance: str) -> None:
         target = folder / f"{instance}.dcm"
@@ -202,25 +167,10 @@ class _Run:
         self.written += 1
 
 
-def check_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
-    """Read a copy again, by code that had no part in making it, and hold it where something of its original is left."""
-    replaced = [old for old, new in answer.new_uids.values() if old != new]
+def check_files_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
+    """The self-check of a file and its copy; neither is read into memory."""
     with _mapped(original) as before, _mapped(copy) as after:
-        try:
-            residues = check_copy(before, after, replaced, retained_by(profile))
-        except UnreadableError as error:
-            return Held(f"The self-check cannot read it to its end. {error}")
-    if not residues:
-        return answer
-    told = " ".join(residue.sentence for residue in residues[:MOST_RESIDUES])
-    return Held(f"The self-check found what must not be left: {told}")
-
-
-def retained_by(profile: Profile) -> frozenset[int]:
-    """Attributes whose values a profile keeps on purpose: what it names with `keep`, and what its options retain."""
-    by_option = (tag for option in profile.options for tag in _RETAINED.get(option, ()))
-    named = (tag_of(override.attribute) for override in profile.overrides if override.action == "keep" and override.attribute)
-    return frozenset((*by_option, *named))
+        return check_again(before, after, answer, profile)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Items (intake, study, workitem) keep their state in one table, `items`; every mo
 
 from hilum.stores.schema.callers import grants, projects, replies, tokens, users
 from hilum.stores.schema.columns import metadata
+from hilum.stores.schema.crosswalk import crosswalk, crosswalk_keys
 from hilum.stores.schema.deciding import acceptances, findings, matches, private_tags, templates
 from hilum.stores.schema.erasing import tombstones
 from hilum.stores.schema.holding import (
@@ -17,7 +18,7 @@ from hilum.stores.schema.holding import (
     studies,
     study_datasets,
 )
-from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
+from hilum.stores.schema.making import artifacts, deidentifications, derivatives, receipts, reviews, workitems
 from hilum.stores.schema.pictures import pictures
 from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
@@ -26,6 +27,9 @@ __all__ = [
     "acceptances",
     "artifacts",
     "commitment_reports",
+    "crosswalk",
+    "crosswalk_keys",
+    "deidentifications",
     "derivatives",
     "files",
     "findings",
