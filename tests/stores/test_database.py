@@ -4,6 +4,7 @@ import re
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -159,7 +160,9 @@ CALLS = {
     "deleting a study": lambda site, image: _delete_one(site),
     "reclaiming": lambda site, image: site.pack_index.reclaim_replaced(),
     "the packs at start": lambda site, image: site.pack_index.list_packs("open"),
-    "filling in": lambda site, image: [site.filler.bytes_of(key) for key in site.filler.series_behind(9, 3)],
+    "filling in": lambda site, image: [
+        site.filler.bytes_of(key) for key in site.filler.series_behind(9, 3, datetime(2026, 3, 1, tzinfo=UTC))
+    ],
 }
 
 
