@@ -50,7 +50,7 @@ def _only(explanation: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _tell(one: "Series", explanation: Node, name: str) -> None:
     said = f"{one.modality} {one.description or 'no description'}, {count(one.number_of_instances or 0, 'instance')}"
-    say(f"{styled(said, 'bold')}  {styled(one.series_instance_uid, 'dim')}")
+    say(f"{styled(said, 'bold')}  {styled(one.series_instance_uid or '', 'dim')}")
     nearest = (explanation["nearest"] or {}).get("template")
     for template in explanation["templates"]:
         _tell_template(template, is_whole=bool(name) or template["template"] == nearest)
