@@ -27,6 +27,7 @@ _SHOWING_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN", "DOSE", "DOSE
 # segmentations, dose. The option Clean Pixel Data passes no others without a rule.
 _COMPUTED_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "4", "128", "130", "30", "66", "481.2"))
 
+_ROWS = 0x00280010  # an object with rows is an image
 _REGIONS = "SequenceOfUltrasoundRegions"
 _CORNERS = tuple(f"{_REGIONS}[*].RegionLocation{corner}" for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1"))
 
@@ -78,7 +79,8 @@ class PixelJudge:
         Raises:
             PixelError: a rule fits that cannot be followed.
         """
-        rule = next((rule for rule, tests in self._rules if all(test(header) for test in tests)), None)
+        rules = self._rules if _ROWS in header.item else ()
+        rule = next((rule for rule, tests in rules if all(test(header) for test in tests)), None)
         if rule is not None:
             return _follow(rule, header)
         why = _why_held(header) or (_why_not_covered(header) if self._is_strict else "")

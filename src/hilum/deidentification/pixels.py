@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hilum.deidentification.pixel_rules import Blanked, Passed
 from hilum.dicom.attributes import tag_of, vr_of
-from hilum.dicom.blanking import Blanking, Emptying, Image, Written, blank_native
+from hilum.dicom.blanking import IMAGE_KEYWORDS, Blanking, Emptying, Image, Written, blank_native
 from hilum.dicom.blanking.copying import CODESTREAMS
 from hilum.dicom.elements import PixelDataElement, Source
 from hilum.dicom.encoding import Encoding
@@ -87,9 +87,7 @@ class Treatment:
 
 
 @contextmanager
-def treated(
-    source: Source, header: Header, encoding: Encoding, verdict: Passed | Blanked, darken: Darken | None
-) -> Iterator[Treatment]:
+def treated(source: Source, header: Header, encoding: Encoding, verdict: Passed | Blanked, darken: Darken | None) -> Iterator[Treatment]:
     """How an object is to be written.
 
     Raises:
@@ -143,9 +141,7 @@ def _report(verdict: Blanked, image: Image) -> PixelReport:
 
 
 @contextmanager
-def _darkened(
-    source: Source, header: Header, encoding: Encoding, verdict: Blanked, darken: Darken | None
-) -> Iterator[Treatment]:
+def _darkened(source: Source, header: Header, encoding: Encoding, verdict: Blanked, darken: Darken | None) -> Iterator[Treatment]:
     image, syntax = Image.of(header), header.recognition.transfer_syntax_uid
     _check_overlays(image)
     if darken is None:
@@ -184,21 +180,7 @@ def _said(treatment: Treatment, describing: Mapping[int, Addition] | None = None
     return treatment
 
 
-_IMAGE_KEYWORDS = (
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    *(f"{colour}PaletteColorLookupTable{part}" for part in ("Descriptor", "Data") for colour in ("Red", "Green", "Blue")),
-    "PixelData",
-)
-_IMAGE_ALONE = Plan({tag: Rule(vr_of(tag), "keep") for tag in map(tag_of, _IMAGE_KEYWORDS)})
+_IMAGE_ALONE = Plan({tag: Rule(vr_of(tag), "keep") for tag in map(tag_of, (*IMAGE_KEYWORDS, "PixelData"))})
 
 
 class Amended(Plan):

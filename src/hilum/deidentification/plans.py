@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from hilum.deidentification.pixel_rules import PixelJudge
 from hilum.dicom import iods
 from hilum.dicom.attributes import keyword_of, tag_of, vr_of
 from hilum.dicom.confidentiality import Demand, Need, Option, Row, code_of, resolve, row_of
@@ -245,11 +246,12 @@ def _judge(override: Override) -> Callable[[int], bool]:
 
 
 def check_profile(profile: Profile, actions: Actions) -> None:
-    """Raise InvalidError where a profile names actions or attributes that do not exist, or settings that an action does not take."""
+    """Raise InvalidError where a profile names actions or attributes that do not exist, or values and settings that they do not take."""
     from pydantic import ValidationError
 
     from hilum.dicom.attributes import UnknownAttributeError
 
+    PixelJudge(profile)
     try:
         compiler = Compiler(profile, actions)
         for override in profile.overrides:

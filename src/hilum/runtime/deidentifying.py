@@ -23,6 +23,7 @@ from hilum.dicom.elements import Source
 from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
+from hilum.runtime.darkening import ChildDarkener
 from hilum.runtime.registry import find_members
 from hilum.runtime.settings import Settings
 from hilum.self_check import UnreadableError, check_copy
@@ -92,6 +93,15 @@ def find_key(settings: Settings, project: str, tell: Callable[[str], object]) ->
     return made
 
 
+def make_engine(profile: Profile, key: ProjectKey, scratch: Path) -> Engine:
+    """An engine whose compressed frames are made dark by child processes.
+
+    Args:
+        scratch: a folder for what a child needs on disk for a while.
+    """
+    return Engine(profile, key, find_members("hilum.actions"), darken=ChildDarkener(scratch))
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a folder.
@@ -118,9 +128,9 @@ def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, 
         raise InvalidError(f"The profile {profile.name} changes nothing.", "Copy the files, or name another profile.")
     files = [given] if given.is_file() else sorted(path for path in given.rglob("*") if path.is_file() and not path.is_symlink())
     _check_target(given, out)
-    engine = Engine(profile, key, find_members("hilum.actions"))
     studies: dict[str, StudyReport] = {}
     run = _Run(out)
+    engine = make_engine(profile, key, run.aside)
     for number, path in enumerate(files, start=1):
         answer = run.take(number, path, engine)
         name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
@@ -144,8 +154,8 @@ class _Run:
     """The files of one run: written aside, and put in their place when it is known that their series is whole."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._aside = out, out / f".{uuid.uuid4()}"
-        self._aside.mkdir()
+        self._out, self.aside = out, out / f".{uuid.uuid4()}"
+        self.aside.mkdir()
         self._series: dict[str, list[tuple[Path, str]]] = {}
         self._unwhole: set[str] = set()
         self.held: list[tuple[str, str]] = []
@@ -153,7 +163,7 @@ class _Run:
 
     def take(self, number: int, path: Path, engine: Engine) -> Answer:
         """De-identify one file."""
-        made = self._aside / f"{number}.dcm"
+        made = self.aside / f"{number}.dcm"
         with path.open("rb") as read, made.open("wb") as written:
             size = os.fstat(read.fileno()).st_size
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
@@ -189,9 +199,9 @@ class _Run:
             folder.mkdir(exist_ok=True)
             for made, instance in files:
                 self._place(made, folder, instance)
-        for left in self._aside.iterdir():
+        for left in self.aside.iterdir():
             left.unlink()
-        self._aside.rmdir()
+        self.aside.rmdir()
 
     def _place(self, made: Path, folder: Path, instance: str) -> None:
         target = folder / f"{instance}.dcm"

@@ -23,12 +23,15 @@ _DESCRIBING = (
     "PixelRepresentation",
 )
 _PALETTES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
-_PALETTE_DESCRIPTOR = "RedPaletteColorLookupTableDescriptor"
+_PALETTE_DESCRIPTORS = tuple(f"{colour}PaletteColorLookupTableDescriptor" for colour in ("Red", "Green", "Blue"))
 _OVERLAYS = range(0x6000, 0x6020, 2)  # PS3.3 C.9.2: repeating groups
 # Of each: Bits Allocated, Bit Position, Overlay Data.
 _OVERLAY_ATTRIBUTES = tuple(f"({group:04X},{element})" for group in _OVERLAYS for element in ("0100", "0102", "3000"))
 
-IMAGE_ATTRIBUTES = (*_DESCRIBING, _PALETTE_DESCRIPTOR, *_PALETTES, *_OVERLAY_ATTRIBUTES)
+IMAGE_KEYWORDS = (*_DESCRIBING, *_PALETTE_DESCRIPTORS, *_PALETTES)
+"""What tells how pixels are to be read."""
+
+IMAGE_ATTRIBUTES = (*IMAGE_KEYWORDS, *_OVERLAY_ATTRIBUTES)
 """What `Image.of` asks of a header."""
 
 SUBSAMPLED = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
@@ -135,7 +138,7 @@ def _has_overlay(header: Header) -> bool:
 
 def _darkest_entry(header: Header) -> int | None:
     """PS3.3 C.7.6.3.1.5: the pixel value whose red, green and blue are least together."""
-    described = header.numbers(_PALETTE_DESCRIPTOR)
+    described = header.numbers(_PALETTE_DESCRIPTORS[0])
     elements: list[Element | None] = [header.item.get(tag) for tag in (0x00281201, 0x00281202, 0x00281203)]
     tables = [element[2] for element in elements if element is not None and isinstance(element[2], bytes)]
     if described is None or len(described) != 3 or len(tables) != 3 or len({len(table) for table in tables}) != 1:

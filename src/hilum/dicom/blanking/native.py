@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST_FRAME_BYTES = 256 << 20
 _CHUNK = 1 << 20
+_PIXEL_DATA = 0x7FE00010
 
 
 def blank_native(
@@ -26,7 +27,9 @@ def blank_native(
     Raises:
         PixelError: frames and value do not fit each other, or are of a kind that cannot be made dark.
     """
-    length = pixel_data.length or 0
+    if pixel_data.tag != _PIXEL_DATA or pixel_data.length is None:
+        raise PixelError("Its pixels are fractions, or fragments: they cannot be made dark where they stand.")
+    length = pixel_data.length
     swaps = image.big_endian and pixel_data.vr == "OW" and image.bits <= 8  # PS3.5 7.3: words of two bytes
     # PS3.5 8.1.1: pixels of one bit follow each other without gaps, frames too; eight frames end with a byte.
     together = 8 if image.bits == 1 else 1
