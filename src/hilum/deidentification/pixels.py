@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hilum.deidentification.pixel_rules import Blanked, Passed
 from hilum.dicom.attributes import tag_of, vr_of
-from hilum.dicom.blanking import IMAGE_KEYWORDS, Blanking, Emptying, Image, Written, blank_native
+from hilum.dicom.blanking import IMAGE_KEYWORDS, Blanking, Emptying, Image, Written, blank_native, declares_overlay
 from hilum.dicom.blanking.copying import CODESTREAMS
 from hilum.dicom.elements import PixelDataElement, Source
 from hilum.dicom.encoding import Encoding
@@ -110,11 +110,13 @@ def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
     treatment = Treatment(syntax, report=PixelReport(verdict.rule, "clean" if verdict.rule else "pass"))
     if syntax in CODESTREAMS:
         treatment.value = _emptying(header, treatment.report)
-    if syntax in _NATIVE and 0x00280010 in header.item and (image := Image.of(header)).has_overlay:
-        treatment.value = lambda of, element: blank_native(of, element, image, Blanking(), clears_unused_bits=True)
-        treatment.report.has_cleared_bits = True
-    elif 0x00280010 in header.item and syntax not in _NATIVE:
-        _check_overlays(Image.of(header))
+    if declares_overlay(header):
+        image = Image.of(header)
+        if syntax in _NATIVE:
+            treatment.value = lambda of, element: blank_native(of, element, image, Blanking(), clears_unused_bits=True)
+            treatment.report.has_cleared_bits = True
+        else:
+            _check_overlays(image)
     return _said(treatment) if verdict.rule else treatment
 
 

@@ -1,7 +1,7 @@
 """How the pixels of an image are to be read (PS3.3 C.7.6.3), and what is dark in it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hilum.dicom.elements import Element
 from hilum.dicom.pixels.troubles import PixelError
@@ -27,6 +27,7 @@ _PALETTE_DESCRIPTORS = tuple(f"{colour}PaletteColorLookupTableDescriptor" for co
 _OVERLAYS = range(0x6000, 0x6020, 2)  # PS3.3 C.9.2: repeating groups
 # Of each: Bits Allocated, Bit Position, Overlay Data.
 _OVERLAY_ATTRIBUTES = tuple(f"({group:04X},{element})" for group in _OVERLAYS for element in ("0100", "0102", "3000"))
+_PLACES = {group << 16 | element: most for group in _OVERLAYS for element, most in ((0x0100, 1), (0x0102, 0))}
 
 IMAGE_KEYWORDS = (*_DESCRIBING, *_PALETTE_DESCRIPTORS, *_PALETTES)
 """What tells how pixels are to be read."""
@@ -90,7 +91,7 @@ class Image:
             high_bit=whole("HighBit", bits_stored - 1),
             is_signed=whole("PixelRepresentation") == 1,
             big_endian=header.big_endian,
-            has_overlay=_has_overlay(header),
+            has_overlay=declares_overlay(header),
             has_overlay_data=any(group << 16 | 0x3000 in header.item for group in _OVERLAYS),
             darkest=_darkest_entry(header),
         )
@@ -125,15 +126,13 @@ class Image:
         raise PixelError("What is dark in its photometric interpretation is not known.")
 
 
-def _has_overlay(header: Header) -> bool:
-    """PS3.3 C.9.2: an overlay of Overlay Data has one bit allocated, at position 0."""
-    order = "big" if header.big_endian else "little"
-
-    def of(tag: int) -> int:
-        content = header.item.get(tag, ("", 0, b""))[2]
-        return int.from_bytes(content, order) if isinstance(content, bytes) else 0  # type: ignore[arg-type]
-
-    return any(of(group << 16 | 0x0102) > 0 or of(group << 16 | 0x0100) > 1 for group in _OVERLAYS)
+def declares_overlay(header: Header) -> bool:
+    """Whether an overlay may lie in Pixel Data. PS3.3 C.9.2: one of Overlay Data has one bit allocated, at position 0."""
+    if header.item.keys().isdisjoint(_PLACES):
+        return False
+    order: Literal["big", "little"] = "big" if header.big_endian else "little"
+    contents = ((tag, header.item[tag][2]) for tag in _PLACES if tag in header.item)
+    return any(isinstance(content, bytes) and int.from_bytes(content, order) > _PLACES[tag] for tag, content in contents)
 
 
 def _darkest_entry(header: Header) -> int | None:
