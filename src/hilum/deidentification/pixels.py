@@ -5,7 +5,7 @@ Whatever cannot be done is a `PixelError`, and the object is held.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hilum.deidentification.pixel_rules import Blanked, Passed
@@ -109,7 +109,7 @@ def treated(source: Source, header: Header, encoding: Encoding, verdict: Passed 
 def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
     treatment = Treatment(syntax, report=PixelReport(verdict.rule, "clean" if verdict.rule else "pass"))
     if syntax in CODESTREAMS:
-        treatment.value = _emptying(header, treatment.report)
+        treatment.value = _emptying(max(int(header.number("NumberOfFrames") or 1), 1), treatment.report)
     if declares_overlay(header):
         image = Image.of(header)
         if syntax in _NATIVE:
@@ -120,8 +120,8 @@ def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
     return _said(treatment) if verdict.rule else treatment
 
 
-def _emptying(header: Header, report: PixelReport) -> PixelValue:
-    emptying = Emptying(max(int(header.number("NumberOfFrames") or 1), 1))
+def _emptying(frames: int, report: PixelReport) -> PixelValue:
+    emptying = Emptying(frames)
 
     def value(source: Source, pixel_data: PixelDataElement) -> Iterator[bytes]:
         if pixel_data.length is not None:
@@ -155,7 +155,11 @@ def _darkened(source: Source, header: Header, encoding: Encoding, verdict: Blank
 
     with darken(write_image, verdict.blanking) as made:
         treatment = Treatment(made.written.transfer_syntax_uid, report=_report(verdict, image))
-        treatment.value = lambda *_: _whole(made.value)
+        if made.written.transfer_syntax_uid in CODESTREAMS:
+            emptying = _emptying(made.written.frames, treatment.report)
+            treatment.value = lambda _, element: emptying(made.value, replace(element, offset=0))
+        else:
+            treatment.value = lambda *_: _whole(made.value)
         yield _said(treatment, _describing(made.written, image))
 
 
