@@ -1,10 +1,9 @@
 """One object: what goes, what stays, and what is held."""
 
-import io
 from pathlib import Path
 
 import pytest
-from deidentifying import KEY, RESEARCH, answer_of, deidentified, encoded, engine_of
+from deidentifying import KEY, RESEARCH, answer_of, deidentified, encoded, engine_of, read
 from pydicom import Dataset, dcmread
 from pydicom.sequence import Sequence
 
@@ -15,10 +14,6 @@ from images import image
 
 IMPLICIT, EXPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 TOKEN = "Zq7Planted"
-
-
-def read(content: bytes) -> Dataset:
-    return dcmread(io.BytesIO(content))
 
 
 @pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT, BIG, DEFLATED])

@@ -1,79 +1,58 @@
-"""Every row of Table E.1-1 with every option: a planted token at the top level and three sequences deep, explicit and implicit."""
+"""Every row of Table E.1-1 with every option: planted where an IOD has it, and three sequences deep; explicit and implicit."""
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
-from pydicom import dcmread, dcmwrite
+from deidentifying import answer_of, encoded, engine_of
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from table_places import CLASSES, Place, fate, need_at, places, tags_of
 
 from hilum.deidentification.engine import Engine, Rewritten
-from hilum.dicom import iods
 from hilum.dicom.attributes import keyword_of, vr_of
-from hilum.dicom.confidentiality import Demand, Need, Option, Row, code_of, resolve, table
-from hilum.dicom.elements import Source
-from hilum.model.keys import ProjectKey
-from hilum.model.profiles import Profile
-from hilum.runtime.registry import find_members
+from hilum.dicom.confidentiality import Demand, Need, Option, table
+from hilum.dicom.uids import is_valid_uid
 
-KEY = ProjectKey.of_secret(b"a test's secret, not a real one.")
-MR = "1.2.840.10008.5.1.4.1.1.4"
-TOKEN = "Zq7Planted"
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+TOKEN, NAME = "Zq7", "Mubwick"
 DATE = "19630917"
+UID = "1.2.826.0.1.99.1963.9.17.7777"
 OPTIONS = [option for option in Option if option is not Option.CLEAN_PIXEL_DATA]
 CHOICES = [frozenset(), *(frozenset({option}) for option in OPTIONS)]
-NESTING = ("ReferencedPerformedProcedureStepSequence", "SourceImageSequence", "ReferencedImageSequence")
 
-# A value of each VR in which the token, or the date, can be found again.
+# A value of each VR in which the token and a name, or the date, can be found again.
 PLANTED: Mapping[str, Any] = {
-    **dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE"), TOKEN),
-    **dict.fromkeys(("CS",), TOKEN.upper()),
-    **dict.fromkeys(("DA",), DATE),
-    **dict.fromkeys(("DT",), f"{DATE}101112"),
-    **dict.fromkeys(("TM",), "010203"),
-    **dict.fromkeys(("UI",), "1.2.826.0.1.99.1963.9.17.7777"),
-    **dict.fromkeys(("AS",), "077Y"),
+    "PN": f"{NAME}^{NAME}",
+    "AE": f"{TOKEN} {NAME}",
+    "CS": f"{TOKEN} {NAME}".upper(),
+    "DA": DATE,
+    "DT": f"{DATE}101112",
+    "TM": "010203",
+    "UI": UID,
+    "AS": "077Y",
     **dict.fromkeys(("DS", "IS"), "77191"),
     **dict.fromkeys(("US", "UL", "SL", "SS"), 31917),
     **dict.fromkeys(("FL", "FD"), 77191.0),
-    **dict.fromkeys(("OB", "OW", "UN"), TOKEN.encode()),
-    "UR": f"http://{TOKEN}.example",
+    **dict.fromkeys(("OB", "OW", "UN"), f"{TOKEN} {NAME}".encode()),
+    "UR": f"http://{TOKEN}.example/{NAME}",
 }
+# Written anew in every copy, or asked for by the walk itself.
+APART = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"})
 
 
-@cache
-def actions() -> Mapping[str, Any]:
-    return find_members("hilum.actions")
-
-
-def tags_of(row: Row) -> list[int]:
-    """A pattern stands for several tags."""
-    if row.tag == "private":
-        return [0x00291001]
-    if "x" in row.tag:
-        return [int(row.tag.replace("xx", group, 1).replace("xxxx", "3000"), 16) for group in ("00", "02", "1e")]
-    return [int(row.tag, 16)]
-
-
-def plantable() -> Iterator[tuple[Row, int]]:
-    """Rows whose attributes stand in data sets: not of groups 0000 (commands), 0002 (File Meta) and 0004 (directories)."""
-    for row in table().rows:
-        for tag in tags_of(row):
-            if tag >> 16 > 4 and tag < 0x7FE00000 and not 0x50000000 <= tag < 0x51000000:
-                yield row, tag
-
-
-def base(sop_class: str = MR) -> Dataset:
+def base(sop_class: str) -> Dataset:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.SOPClassUID, made.SOPInstanceUID = sop_class, "1.2.826.0.1.1.1"
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.826.0.1.1", "1.2.826.0.1.1.2"
-    made.PatientID, made.PatientName, made.Modality = "P1", "Nobody^Known", "MR"
+    made.PatientID, made.PatientName, made.Modality = "MRN-4711-0815", f"{NAME}^Wilhelmina", "OT"
     made.Rows = made.Columns = 1
     made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation, made.SamplesPerPixel = 16, 16, 15, 0, 1
     made.PixelData = bytes(2)
@@ -82,111 +61,150 @@ def base(sop_class: str = MR) -> Dataset:
 
 
 def plant(target: Dataset, tag: int) -> None:
+    if tag in target:
+        return
     vr = vr_of(tag).split(" or ")[0]
     if tag >> 16 & 1:
-        target.add_new(tag & 0xFFFF0000 | 0x10, "LO", f"{TOKEN} creator")
-        target.add_new(tag, "LO", TOKEN)
+        target.add_new(tag & 0xFFFF0000 | (tag & 0xFF00) >> 8, "LO", f"{TOKEN} creator")
+        target.add_new(tag, "LO", f"{TOKEN} {NAME}")
     elif vr == "SQ":
         item = Dataset()
-        item.add_new(0x00080104, "LO", TOKEN)
-        item.add_new(0x00081155, "UI", PLANTED["UI"])
+        item.add_new(0x00080104, "LO", f"{TOKEN} {NAME}")
+        item.add_new(0x00081155, "UI", UID)
         target.add_new(tag, "SQ", Sequence([item]))
     else:
-        target.add_new(tag, vr, PLANTED[vr])
+        target.add_new(tag, vr, PLANTED.get(vr) or text_of(tag))
 
 
-def planted_everywhere(tags: list[int]) -> Dataset:
-    """All of them at the top level, and three sequences deep."""
-    made = base()
-    for tag in tags:
-        if keyword_of(tag) not in {"SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"}:
-            plant(made, tag)
-    below = made
-    for keyword in NESTING:
-        item = Dataset()
-        setattr(below, keyword, Sequence([item]))
-        below = item
-    for tag in tags:
-        if not any(keyword_of(tag) == keyword for keyword in NESTING):
-            plant(below, tag)
-    return made
+def text_of(tag: int) -> str:
+    """Another one for each attribute: what an identifying attribute holds is taken out of the others as a whole."""
+    return f"{TOKEN} {tag % 65521:04x} {NAME}"
 
 
-def written(dataset: Dataset, *, implicit: bool) -> bytes:
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    out = io.BytesIO()
-    dcmwrite(out, dataset, enforce_file_format=True)
-    return out.getvalue()
+def item_at(dataset: Dataset, path: tuple[str, ...]) -> Dataset:
+    """The first item there, made where it is missing."""
+    for keyword in path:
+        if keyword not in dataset:
+            setattr(dataset, keyword, Sequence([Dataset()]))
+        dataset = dataset[keyword].value[0]
+    return dataset
 
 
-def deidentified(content: bytes, options: frozenset[Option] = frozenset(), **said: Any) -> tuple[Dataset, bytes]:
-    profile = Profile.model_validate({"name": "tested", "options": options, **said})
-    out = io.BytesIO()
-    answer = Engine(profile, KEY, actions()).deidentify(Source.of_bytes(content), out.write)
+def places_of(sop_class: str) -> list[Place]:
+    return [place for place in places() if place.sop_class_uid == sop_class and not (keyword_of(place.tag) in APART and not place.path)]
+
+
+@cache
+def planted(sop_class: str, syntax: str) -> bytes:
+    """An object of a SOP class with all that is to be planted in one: sequences first, so that what lies in them is not hidden."""
+    made = base(sop_class)
+    for place in sorted(places_of(sop_class), key=lambda place: -len(place.path)):
+        plant(item_at(made, place.path), place.tag)
+    return encoded(made, syntax)
+
+
+@cache
+def engine_with(options: frozenset[Option]) -> Engine:
+    return engine_of(*options)
+
+
+def copy_of(sop_class: str, syntax: str, options: frozenset[Option]) -> tuple[Dataset, bytes, int]:
+    answer, written = answer_of(planted(sop_class, syntax), engine_with(options))
     assert isinstance(answer, Rewritten), answer
-    return dcmread(io.BytesIO(out.getvalue())), out.getvalue()
+    return dcmread(io.BytesIO(written)), written, answer.subject.date_offset_days
 
 
-def need_at_top(tag: int) -> Need:
-    type_ = iods.type_of(MR, keyword_of(tag))
-    return Need.of_type(type_ or "3") if type_ is not None else Need.NOTHING
+def what_is_at(dataset: Dataset, place: Place) -> Any:
+    for keyword in place.path:
+        below = dataset.get(keyword)
+        if not below:
+            return None
+        dataset = below[0]
+    return dataset.get(place.tag)
 
 
-@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
 @pytest.mark.parametrize("options", CHOICES, ids=lambda options: next(iter(options), "basic"))
-def test_every_row_gets_what_the_table_says(options: frozenset[Option], implicit: bool) -> None:
-    rows = list(plantable())
-    read, _ = deidentified(written(planted_everywhere([tag for _, tag in rows]), implicit=implicit), options)
+def test_every_row_gets_what_the_table_says(options: frozenset[Option], syntax: str) -> None:
     wrong = []
-    for row, tag in rows:
-        keyword = keyword_of(tag)
-        if keyword in {"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", *NESTING}:
-            continue
-        code = code_of(row, options)
-        is_listed = iods.type_of(MR, keyword) is not None if keyword else False
-        demand = resolve(code, need_at_top(tag))
-        vr = vr_of(tag).split(" or ")[0]
-        what = read.get(tag)
-        text = str(what.to_json_dict(None, 0)) if what is not None else ""
-        was = str(PLANTED.get(vr, TOKEN))
-        if demand is Demand.REMOVE and what is not None:
-            wrong.append((row.tag, row.name, code, "is there"))
-        elif demand is Demand.EMPTY and is_listed and (what is None or not what.is_empty):
-            wrong.append((row.tag, row.name, code, "is not empty"))
-        elif demand is Demand.DUMMY and is_listed and vr != "SQ" and (what is None or what.is_empty or was in text):
-            wrong.append((row.tag, row.name, code, "is no dummy"))
-        elif demand is Demand.KEEP and is_listed and vr not in {"SQ", "AS"} and was not in text:
-            wrong.append((row.tag, row.name, code, "is not kept"))
-        elif demand is Demand.REPLACE_UID and Option.RETAIN_UIDS not in options and is_listed and vr == "UI" and (not text or was in text):
-            wrong.append((row.tag, row.name, code, "is not replaced"))
+    for sop_class in CLASSES:
+        read, _, days = copy_of(sop_class, syntax, options)
+        for place in places_of(sop_class):
+            complaint = complaint_about(place, what_is_at(read, place), options, days)
+            if complaint:
+                wrong.append((place.row.tag, place.row.name, sop_class, place.path, complaint))
     assert wrong == []
 
 
-@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
-def test_the_basic_profile_leaves_no_planted_value_at_any_depth(implicit: bool) -> None:
-    tags = [tag for _, tag in plantable()]
-    _, content = deidentified(written(planted_everywhere(tags), implicit=implicit))
-    assert TOKEN.lower().encode() not in content.lower()
-    assert DATE.encode() not in content
-    assert PLANTED["UI"].encode() not in content
-    assert b"P1" not in content
-    assert b"Nobody" not in content
+def complaint_about(place: Place, found: Any, options: frozenset[Option], days: int) -> str:
+    """What is wrong with an attribute of a copy; "" when it is as the table says."""
+    demand, vr = fate(place.sop_class_uid, place.path, place.tag, options), vr_of(place.tag).split(" or ")[0]
+    need = need_at(place.sop_class_uid, place.path, place.tag)
+    if demand is Demand.REMOVE:
+        return "" if found is None else "is there"
+    if need is None or vr == "SQ":
+        return ""  # outside the IOD an attribute may go altogether; of a sequence, its items are looked at
+    if found is None:
+        return "is missing" if need is not Need.NOTHING and demand is not Demand.CLEAN else complaint_about_missing(demand, vr)
+    return complaint_about_value(demand, vr, found, options, days)
+
+
+def complaint_about_missing(demand: Demand, vr: str) -> str:
+    return "is missing" if demand is Demand.KEEP or (demand is Demand.CLEAN and vr in {"LO", "SH", "DA", "DT", "TM"}) else ""
+
+
+def complaint_about_value(demand: Demand, vr: str, found: Any, options: frozenset[Option], days: int) -> str:
+    text, was = str(found.value), str(PLANTED.get(vr) or text_of(found.tag))
+    match demand:
+        case Demand.EMPTY:
+            return "" if found.is_empty else "is not empty"
+        case Demand.DUMMY:
+            return "is no dummy" if found.is_empty or was in text or TOKEN.lower() in text.lower() else ""
+        case Demand.REPLACE_UID if Option.RETAIN_UIDS not in options:
+            return "is not replaced" if UID in text or (vr == "UI" and not is_valid_uid(text)) else ""
+        case Demand.CLEAN if vr in {"DA", "DT"}:
+            return "" if text.startswith(moved(days)) else "is not moved"
+        case Demand.CLEAN if vr in {"LO", "SH", "LT", "ST", "UT", "UC"}:
+            return "" if TOKEN in text and NAME not in text else "is not cleaned"
+        case Demand.KEEP if vr != "AS":
+            return "" if TOKEN in text or was in text else "is not kept"
+        case _:
+            return ""
+
+
+def moved(days: int) -> str:
+    return (date.fromisoformat(DATE) + timedelta(days=days)).strftime("%Y%m%d")
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+def test_the_basic_profile_leaves_no_planted_value_at_any_depth(syntax: str) -> None:
+    for sop_class in CLASSES:
+        _, content, _ = copy_of(sop_class, syntax, frozenset())
+        lower = content.lower()
+        for token in (TOKEN, NAME, DATE, UID, "mrn-4711", "wilhelmina"):
+            assert token.lower().encode() not in lower, (sop_class, token)
 
 
 @pytest.mark.parametrize("options", CHOICES, ids=lambda options: next(iter(options), "basic"))
-def test_no_option_leaves_a_known_name_in_any_text(options: frozenset[Option]) -> None:
-    made = base()
-    made.PatientName, made.PatientID = "Featherstone^Wilhelmina", "MRN-4711-0815"
-    for _, tag in plantable():
-        vr = vr_of(tag)
-        if vr in {"LO", "SH", "ST", "LT", "UT"} and not tag >> 16 & 1 and keyword_of(tag) not in {"PatientID", "InstitutionName"}:
-            made.add_new(tag, vr, "W. FEATHERSTONE")
-    read, content = deidentified(written(made, implicit=False), options)
-    kept = {keyword_of(tag) for row, tag in plantable() if code_of(row, options) == "K"}
-    leaking = [one.keyword for one in read.iterall() if one.keyword not in kept and "FEATHERSTONE" in str(one.value).upper()]
+def test_no_option_leaves_a_known_name_but_where_it_keeps_the_attribute(options: frozenset[Option]) -> None:
+    leaking = []
+    for sop_class in CLASSES:
+        read, _, _ = copy_of(sop_class, EXPLICIT, options)
+        kept = {place.tag for place in places_of(sop_class) if fate(*place[2:], place.tag, options) is Demand.KEEP}
+        rest = (one for one in read.iterall() if one.tag not in kept and one.VR != "SQ")
+        leaking += [one.keyword for one in rest if NAME.upper() in str(one.value).upper()]
     assert leaking == []
-    assert b"4711" not in content
+
+
+def test_every_row_is_planted_at_the_top_and_three_sequences_deep() -> None:
+    depths = defaultdict(set)
+    for place in places():
+        depths[place.row.tag].add(min(len(place.path), 3))
+    missing = {row.tag for row in table().rows} - {tag for tag, seen in depths.items() if {0, 3} <= seen}
+    # Command elements (PS3.7) and File Meta (PS3.10): no data set has them. See test_planted_tokens.py for File Meta.
+    assert missing <= {"00001000", "00001001", "00020003"}
+    assert sum(need_at(place.sop_class_uid, place.path, place.tag) is not None for place in places()) > 450
+    assert len(tags_of(table().by_pattern["60xx3000"])) == 3
 
 
 def test_the_editions_differ_only_by_rows_that_are_new() -> None:

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000Lossless
+from test_real_files import errors_of
 
 from hilum.deidentification.engine import Answer, Dropped, Held, Rewritten
 from hilum.deidentification.reports import StudyReport
@@ -21,7 +22,6 @@ from hilum.model.errors import InvalidError
 from hilum.model.profiles import Profile
 from hilum.runtime.darkening import ChildDarkener
 from hilum.runtime.deidentifying import make_engine
-from test_real_files import errors_of
 
 EXPLICIT, JPEG_LS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.80"
 ULTRASOUND, SECONDARY_CAPTURE, CT = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.2"

@@ -6,7 +6,6 @@ from datetime import date, time
 import pytest
 from pydicom._dicom_dict import DicomDictionary
 
-from hilum.dicom import attributes
 from hilum.dicom.attributes import (
     Step,
     UnknownAttributeError,
@@ -22,10 +21,11 @@ from hilum.dicom.attributes import (
     tag_of,
     vr_of,
 )
+from hilum.dicom.everyday import EVERYDAY
 
 
 def test_the_everyday_table_says_what_the_dictionary_of_pydicom_says() -> None:
-    for tag, (vr, keyword) in attributes._EVERYDAY.items():
+    for tag, (vr, keyword) in EVERYDAY.items():
         assert DicomDictionary[tag][4] == keyword
         assert vr in DicomDictionary[tag][0], keyword
 

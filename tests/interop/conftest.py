@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from served import hilum, project  # noqa: F401 - fixtures
 
 from hilum.runtime.private_server import PrivateServer
-from hilum_sdk import Hilum
 
 
 @pytest.fixture(scope="session")
@@ -17,21 +17,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
     """One server for all peers; each test uses a project of its own."""
     with PrivateServer(tmp_path_factory.mktemp("server") / "data", ["--dimse", "127.0.0.1:0", "--workers", "2"]) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def hilum(server: PrivateServer) -> Iterator[Hilum]:
-    """An administrator's client."""
-    with Hilum(server.url, token=server.token) as client:
-        yield client
-
-
-@pytest.fixture
-def project(hilum: Hilum, request: pytest.FixtureRequest) -> str:
-    """A project that no other test knows, with a name that fits an AE title."""
-    name = f"j{abs(hash(request.node.nodeid)) % 10**10}"
-    hilum.projects.create(name)
-    return name
 
 
 @pytest.fixture(scope="session")

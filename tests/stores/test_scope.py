@@ -9,8 +9,10 @@ from sqlalchemy import insert
 
 from hilum.model.acceptances import Acceptance
 from hilum.model.assigning import Choice
+from hilum.model.crosswalk import Named, Original, Sealer
 from hilum.model.errors import ForbiddenError, NotFoundError
 from hilum.model.identity import SYSTEM, Right, Role, Scope
+from hilum.model.keys import ProjectKey
 from hilum.model.lifecycle import Stage
 from hilum.model.outcomes import (
     ArtifactsMade,
@@ -28,6 +30,7 @@ from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue, Page, StudyFilter
 from hilum.stores.credentials import Credentials
+from hilum.stores.crosswalk import Crosswalk
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.following import Cursor
@@ -40,7 +43,7 @@ from hilum.stores.schema import reviews
 from hilum.stores.template_shelf import TemplateShelf
 from hilum.stores.verdicts import Verdict
 
-STORES = (Acceptances, Credentials, Access, Catalogue, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
+STORES = (Acceptances, Credentials, Access, Catalogue, Crosswalk, Decisions, Eraser, Intakes, Ledger, Pictures, Registrar, TemplateShelf)
 STRANGER = Scope("a stranger", {"elsewhere": Role.ADMIN}, may_see_identity=True)
 
 SITE_WIDE = {
@@ -54,6 +57,18 @@ SITE_WIDE = {
 
 def acceptances(site):
     return Acceptances(site.database, site.clock)
+
+
+KEY = ProjectKey.of_secret(b"a test's secret, not a real one.")
+
+
+class _Keys:
+    def find(self, project):
+        return [KEY]
+
+
+def crosswalk(site):
+    return Crosswalk(site.database, _Keys())
 
 
 def _functions():
@@ -78,7 +93,8 @@ def held(site, image):
     site.ledger.finish(SYSTEM, site.claim(), Done("Checked.", (finding,)))
     workitem = site.match("t")
     stored = StoredBytes(site._pack, 0, 1, b"\0" * 32)
-    copies = Deidentified(workitem.id, (DeidentifiedInstance("s", "1.2.3", stored),), {"profile": "keep"})
+    sealed = Sealer(KEY, "ward", study.id).seal(Original(Named.INSTANCE, "2.25.7", "1.2.1.1.1"))
+    copies = Deidentified(workitem.id, (DeidentifiedInstance("s", "1.2.3", stored),), {"profile": "keep"}, (sealed,))
     made = ArtifactsMade(workitem.id, (NewArtifact("report.pdf", "application/pdf", stored),), {})
     delivered = Delivered(workitem.id, "1 folder", {"files": 1})
     site.ledger.finish(SYSTEM, site.claim(), Done("Made.", (copies, made, delivered)))
@@ -105,6 +121,7 @@ def _grant(project):
 CALLS = {
     "Access.create_project": lambda site, scope, held: site.access.create_project(scope, "another"),
     "Access.find_project": lambda site, scope, held: site.access.find_project(scope, "ward"),
+    "Access.direct_project": lambda site, scope, held: site.access.direct_project(scope, "ward", "allowed"),
     "Access.create_token": lambda site, scope, held: site.access.create_token(scope, "mine", [_grant("ward")]),
     "Access.keep_token": lambda site, scope, held: site.access.keep_token(scope, "mine", "secret", [_grant("ward")]),
     "Access.revoke_token": lambda site, scope, held: site.access.revoke_token(scope, held["token"].id),
@@ -152,6 +169,10 @@ CALLS = {
     "Acceptances.list_accepted": lambda site, scope, held: acceptances(site).list_accepted(scope, "ward"),
     "Acceptances.withdraw": lambda site, scope, held: acceptances(site).withdraw(scope, 1),
     "Acceptances.clear": lambda site, scope, held: acceptances(site).clear(scope, held["study"].id),
+    "Crosswalk.originals": lambda site, scope, held: crosswalk(site).originals(scope, "ward", held["study"].id, ["2.25.7"]),
+    "Crosswalk.look_up": lambda site, scope, held: crosswalk(site).look_up(scope, "ward", "2.25.7"),
+    "Crosswalk.known": lambda site, scope, held: crosswalk(site).known(scope, "ward", ["2.25.7"]),
+    "Crosswalk.allows_reidentification": lambda site, scope, held: crosswalk(site).allows_reidentification(scope, "ward"),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
     "Decisions.cancel": lambda site, scope, held: site.decisions.cancel(scope, held["workitem"].id),
@@ -247,11 +268,14 @@ def test_the_same_calls_find_something_for_somebody_of_the_ward(site, held):
     assert CALLS["Catalogue.receipts"](site, ward, held)
     assert CALLS["Catalogue.reviews"](site, ward, held)
     assert CALLS["Pictures.find"](site, ward, held)
+    assert CALLS["Crosswalk.originals"](site, ward, held)
+    assert CALLS["Crosswalk.known"](site, ward, held)
 
 
 @pytest.mark.parametrize(
     ("name", "right"),
     [
+        ("Access.direct_project", Right.ADMINISTER),
         ("Acceptances.accept", Right.OPERATE),
         ("Acceptances.clear", Right.OPERATE),
         ("Decisions.send_back", Right.OPERATE),

@@ -1,6 +1,8 @@
 """One object through the engine."""
 
 import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset, dcmread, dcmwrite
@@ -9,7 +11,9 @@ from hilum.deidentification.engine import Answer, Engine, Rewritten
 from hilum.dicom.elements import Source
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
+from hilum.runtime.deidentifying import check_again, find_profile
 from hilum.runtime.registry import find_members
+from hilum.runtime.settings import Settings
 
 KEY = ProjectKey.of_secret(b"a test's secret, not a real one.")
 RESEARCH = ("retain-modified-dates", "retain-patient-characteristics", "clean-descriptors", "clean-structured-content", "clean-graphics")
@@ -18,6 +22,22 @@ RESEARCH = ("retain-modified-dates", "retain-patient-characteristics", "clean-de
 def engine_of(*options: str, key: ProjectKey = KEY, **said: Any) -> Engine:
     profile = Profile.model_validate({"name": "tested", "options": options, **said})
     return Engine(profile, key, find_members("hilum.actions"))
+
+
+def shipped_engine(name: str, key: ProjectKey = KEY) -> Engine:
+    """An engine with a shipped profile."""
+    with tempfile.TemporaryDirectory() as place:
+        return Engine(find_profile(Settings(data=Path(place)), name), key, find_members("hilum.actions"))
+
+
+def checked_answer_of(content: bytes, engine: Engine, place: Path) -> tuple[Answer, bytes]:
+    """As `hilum deid` does it: the copy is read again."""
+    answer, written = answer_of(content, engine)
+    if isinstance(answer, Rewritten):
+        (place / "given.dcm").write_bytes(content)
+        (place / "made.dcm").write_bytes(written)
+        answer = check_again(place / "given.dcm", place / "made.dcm", answer, engine.profile)
+    return answer, written
 
 
 def answer_of(content: bytes, engine: Engine | None = None) -> tuple[Answer, bytes]:
@@ -37,3 +57,7 @@ def encoded(dataset: Dataset, syntax: str) -> bytes:
     out = io.BytesIO()
     dcmwrite(out, dataset, enforce_file_format=True)
     return out.getvalue()
+
+
+def read(content: bytes) -> Dataset:
+    return dcmread(io.BytesIO(content))

@@ -40,6 +40,7 @@ _VALUES: Mapping[str, bytes] = {
     "TM": b"000000",
     "UC": b"REMOVED",
     "UL": bytes(4),
+    "UN": bytes(2),
     "UR": b"http://removed.invalid",  # RFC 2606: no such host
     "US": bytes(2),
     "UT": b"REMOVED",

@@ -163,6 +163,20 @@ async def caller_of(request: Request) -> Caller:
     return known if known is not None else await SIGNING_IN.run(authenticator.look_up, header)
 
 
+async def still_known(request: Request, call: Call) -> Call:
+    """A long call with the rights that its credential has now; too many who sign in leave it those it had.
+
+    Raises:
+        UnauthenticatedError: the credential was withdrawn, or has expired.
+    """
+    authenticator = cast(Authenticator, request.app.state.authenticator)
+    try:
+        caller = await SIGNING_IN.run(authenticator.look_up, request.headers.get("authorization", ""))
+    except BusyError:
+        return call
+    return Call(call.app, caller)
+
+
 def refuse_without(scope: Scope, right: Right) -> None:
     """Raise ForbiddenError where the caller has `right` in no project at all."""
     if not any(scope.holds(right, project) for project in scope.roles):

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
-from hilum.api.calling import Call, Reader
+from hilum.api.calling import Call, Reader, still_known
 from hilum.api.lanes import READING
-from hilum.api.problems import BusyError
+from hilum.api.problems import BusyError, UnauthenticatedError
 from hilum.api.routing import make_router
 from hilum.api.shapes import shape_move
 from hilum.model.records import Move
@@ -22,6 +22,7 @@ router = make_router("operating")
 LOOK_SECONDS = 1.0
 MOST_LISTENERS = 64
 SILENCE_SECONDS = 15  # a comment so often keeps proxies from closing a quiet connection
+TRUST_SECONDS = 15  # so long a listener goes on hearing after its credential was withdrawn
 _listeners = asyncio.Semaphore(MOST_LISTENERS)
 
 
@@ -39,9 +40,15 @@ async def listen(call: Reader, request: Request, project: str = "", last_event_i
 
 async def _follow(call: Call, request: Request, wanted: MoveFilter, cursor: Cursor) -> AsyncIterator[str]:
     async with _listeners:
-        silent = 0.0
+        silent = trusted = 0.0
         yield ": listening\n\n"
         while not (request.app.state.is_stopping or await request.is_disconnected()):
+            if trusted >= TRUST_SECONDS:
+                trusted = 0.0
+                try:
+                    call = await still_known(request, call)
+                except UnauthenticatedError:
+                    return
             moves = await _moves_after(call, wanted, cursor)
             for behind, move in moves:
                 cursor = behind
@@ -51,6 +58,7 @@ async def _follow(call: Call, request: Request, wanted: MoveFilter, cursor: Curs
                 silent = 0.0
                 yield ": nothing\n\n"
             await asyncio.sleep(LOOK_SECONDS)
+            trusted += LOOK_SECONDS
 
 
 async def _moves_after(call: Call, wanted: MoveFilter, cursor: Cursor) -> list[tuple[Cursor, Move]]:

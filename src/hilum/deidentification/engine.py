@@ -54,6 +54,7 @@ class Rewritten:
 
     Args:
         new_uids: original UID -> new one, of study, series, instance and frame of reference by those names.
+        replaced_uids: new UID -> original one, of all that no earlier object of the subject had.
         flags: what a person should look at, as sentences.
         pixels: what was done to its pixels.
     """
@@ -63,6 +64,7 @@ class Rewritten:
     new_uids: Mapping[str, tuple[str, str]]
     touched: tuple[Touched, ...]
     flags: tuple[str, ...] = ()
+    replaced_uids: Mapping[str, str] = field(default_factory=dict, repr=False)
     pixels: PixelReport = field(default_factory=PixelReport)
 
 
@@ -217,8 +219,8 @@ class Engine:
         if not done.pixel_bytes and (is_cleaned or _is_image(sop_class)):
             raise TruncatedError("It is an image without Pixel Data.")
         held.release()
-        instance = header.text("SOPInstanceUID") or ""
-        return Rewritten(subject, instance, uids, tuple(done.touched), self._flags(header), treatment.report)
+        instance, replaced = header.text("SOPInstanceUID") or "", subject.take_replaced_uids()
+        return Rewritten(subject, instance, uids, tuple(done.touched), self._flags(header), replaced, treatment.report)
 
     def _plan_without(self, sop_class_uid: str, left_out: frozenset[int]) -> Plan:
         """The plan, but for attributes that a rule for pixels writes anew."""

@@ -77,7 +77,7 @@ class IodPlan(Plan):
         if not found and code not in {"X", "K"} and row.basic.startswith("X"):
             code = "X"
         demand = resolve(code, need)
-        if self._dummy and demand in {Demand.KEEP, Demand.CLEAN}:
+        if self._dummy and demand in {Demand.KEEP, Demand.CLEAN} and vr_of(tag) not in _DATES:  # dates move with all others
             demand = Demand.DUMMY
         reason = f"PS3.15 Table E.1-1: {code}"
         if demand is not Demand.REMOVE and vr_of(tag) == "SQ":
@@ -91,7 +91,7 @@ class IodPlan(Plan):
             return self._sequence(tag, Demand.DUMMY if self._dummy else Demand.KEEP, found, reason)
         if vr in _DATES:
             codes = [code for option, code in _DATE_OPTIONS.items() if option in self._compiler.profile.options]
-            return self._compiler.doing(resolve(codes[0] if codes and not self._dummy else "X/Z/D", need), tag, need, reason)
+            return self._compiler.doing(resolve(codes[0] if codes else "X/Z/D", need), tag, need, reason)
         if vr in {"PN", "AE", "UR", "UN"}:
             return self._compiler.doing(resolve("X/Z/D", need), tag, need, reason)
         if vr == "UI":

@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hilum.deidentification.texts import Cleaner, Identifiers
@@ -36,6 +36,7 @@ _NAMES = (
     "NamesOfIntendedRecipientsOfResults",
     "OtherPatientIDsSequence[*].PatientName",
     "VerifyingObserverSequence[*].VerifyingObserverName",
+    "RTROIObservationsSequence[*].ROIInterpreter",
     "ContentSequence[*].PersonName",
     "ContentSequence[*].ContentSequence[*].PersonName",
 )
@@ -51,6 +52,13 @@ _PHRASES = (
     "MedicalRecordLocator",
     "InstitutionName",
     "InstitutionAddress",
+    "StudyID",
+    "ServiceEpisodeID",
+    "RequestedProcedureID",
+    "ScheduledProcedureStepID",
+    "PerformedProcedureStepID",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
 )
 _OTHERS = (
     "SpecificCharacterSet",
@@ -67,7 +75,10 @@ _OTHERS = (
     "IssuerOfPatientID",
     "NumberOfFrames",
 )
-IDENTITY = Wanted(*_NAMES, *_PHRASES, *_OTHERS)
+PATIENT_VALUES = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+STUDY_VALUES = ("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "StudyDescription", "ReferringPhysicianName")
+"""What the way back needs of a patient and of a study (PS3.3 C.7.1.1, C.7.2.1)."""
+IDENTITY = Wanted(*_NAMES, *_PHRASES, *_OTHERS, *PATIENT_VALUES, *STUDY_VALUES)
 """What is read of an object before it is written again."""
 
 _SAYING = frozenset(
@@ -84,6 +95,7 @@ class Subject:
     Args:
         patient: the patient's own key within the project: issuer and Patient ID, or the study's UID where there is no Patient ID.
         names, phrases: what says who it is about, as `texts.Identifiers.of` reads it.
+        originals: what its first object said of `PATIENT_VALUES` and `STUDY_VALUES`.
     """
 
     key: ProjectKey
@@ -91,12 +103,16 @@ class Subject:
     patient: str
     names: tuple[str, ...]
     phrases: tuple[str, ...]
+    originals: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def date_offset_days(self) -> int:
-        """Into the past, between one month and ten years."""
-        if Option.RETAIN_FULL_DATES in self.profile.options:
-            return 0
+        """How many days are added to every date."""
+        return 0 if Option.RETAIN_FULL_DATES in self.profile.options else self.patients_offset_days
+
+    @cached_property
+    def patients_offset_days(self) -> int:
+        """The patient's own offset, whatever the profile: into the past, between one month and ten years."""
         digest = hmac.new(self.key.derive("dates"), self.patient.encode(errors="surrogatepass"), hashlib.sha256).digest()
         return -(_SHORTEST_OFFSET + int.from_bytes(digest[:8], "big") % _OFFSETS)
 
@@ -114,7 +130,20 @@ class Subject:
         """Under the profile's root, or 2.25 (PS3.5 B.2)."""
         new = remap_uid(self._uid_key, uid)
         root = self.profile.uid_root
-        return f"{root}.{new.removeprefix('2.25.')}" if root and new else new
+        if root and new:
+            new = f"{root}.{new.removeprefix('2.25.')}"
+        self._replaced_uids[new] = uid
+        return new
+
+    def take_replaced_uids(self) -> dict[str, str]:
+        """New UID -> the one it stands for, of those that were replaced since the last time."""
+        taken = dict(self._replaced_uids)
+        self._replaced_uids.clear()
+        return taken
+
+    @cached_property
+    def _replaced_uids(self) -> dict[str, str]:
+        return {}
 
     def clean(self, text: str) -> str:
         """See `texts.Cleaner`."""
@@ -150,7 +179,8 @@ def subject_of(header: Header, key: ProjectKey, profile: Profile) -> Subject:
     patient_id = (header.text("PatientID") or "").strip()
     issuer = (header.text("IssuerOfPatientID") or "").strip()
     patient = f"{issuer}\0{patient_id}" if patient_id else f"study\0{header.text('StudyInstanceUID') or ''}"
-    return Subject(key, profile, patient, tuple(_texts(header, _NAMES)), tuple(_texts(header, _PHRASES)))
+    originals = {keyword: header.text(keyword) or "" for keyword in (*PATIENT_VALUES, *STUDY_VALUES)}
+    return Subject(key, profile, patient, tuple(_texts(header, _NAMES)), tuple(_texts(header, _PHRASES)), originals)
 
 
 def _texts(header: Header, paths: Iterable[str]) -> Iterable[str]:

@@ -1,7 +1,6 @@
 """Attributes: keyword and tag, paths into sequences, and values as Python text, numbers and dates by their VR.
 
-The everyday attributes are a table here, so that a process which only reads headers need not import pydicom (0.15 s and 30 MB);
-its dictionary answers for all others and is loaded on the first such question.
+Everyday attributes are looked up in a table of ours (everyday.py); pydicom's dictionary answers for all others.
 """
 
 import re
@@ -11,107 +10,11 @@ from dataclasses import dataclass
 from datetime import date, time
 from functools import lru_cache
 
+from hilum.dicom.everyday import EVERYDAY
+
 Value = str | int | float
 
-# PS3.6 6: tag, VR, keyword.
-_EVERYDAY: dict[int, tuple[str, str]] = {
-    0x00020010: ("UI", "TransferSyntaxUID"),
-    0x00080005: ("CS", "SpecificCharacterSet"),
-    0x00080008: ("CS", "ImageType"),
-    0x00080016: ("UI", "SOPClassUID"),
-    0x00080018: ("UI", "SOPInstanceUID"),
-    0x00080020: ("DA", "StudyDate"),
-    0x00080021: ("DA", "SeriesDate"),
-    0x00080022: ("DA", "AcquisitionDate"),
-    0x00080023: ("DA", "ContentDate"),
-    0x0008002A: ("DT", "AcquisitionDateTime"),
-    0x00080030: ("TM", "StudyTime"),
-    0x00080031: ("TM", "SeriesTime"),
-    0x00080032: ("TM", "AcquisitionTime"),
-    0x00080033: ("TM", "ContentTime"),
-    0x00080050: ("SH", "AccessionNumber"),
-    0x00080060: ("CS", "Modality"),
-    0x00080061: ("CS", "ModalitiesInStudy"),
-    0x00080070: ("LO", "Manufacturer"),
-    0x00080080: ("LO", "InstitutionName"),
-    0x00080090: ("PN", "ReferringPhysicianName"),
-    0x00081010: ("SH", "StationName"),
-    0x00081030: ("LO", "StudyDescription"),
-    0x0008103E: ("LO", "SeriesDescription"),
-    0x00081090: ("LO", "ManufacturerModelName"),
-    0x00081140: ("SQ", "ReferencedImageSequence"),
-    0x00081150: ("UI", "ReferencedSOPClassUID"),
-    0x00081155: ("UI", "ReferencedSOPInstanceUID"),
-    0x00081195: ("UI", "TransactionUID"),
-    0x00081199: ("SQ", "ReferencedSOPSequence"),
-    0x00100010: ("PN", "PatientName"),
-    0x00100020: ("LO", "PatientID"),
-    0x00100021: ("LO", "IssuerOfPatientID"),
-    0x00100030: ("DA", "PatientBirthDate"),
-    0x00100040: ("CS", "PatientSex"),
-    0x00101010: ("AS", "PatientAge"),
-    0x00101020: ("DS", "PatientSize"),
-    0x00101030: ("DS", "PatientWeight"),
-    0x00120062: ("CS", "PatientIdentityRemoved"),
-    0x00180010: ("LO", "ContrastBolusAgent"),
-    0x00180015: ("CS", "BodyPartExamined"),
-    0x00180020: ("CS", "ScanningSequence"),
-    0x00180021: ("CS", "SequenceVariant"),
-    0x00180022: ("CS", "ScanOptions"),
-    0x00180023: ("CS", "MRAcquisitionType"),
-    0x00180024: ("SH", "SequenceName"),
-    0x00180050: ("DS", "SliceThickness"),
-    0x00180060: ("DS", "KVP"),
-    0x00180080: ("DS", "RepetitionTime"),
-    0x00180081: ("DS", "EchoTime"),
-    0x00180082: ("DS", "InversionTime"),
-    0x00180086: ("IS", "EchoNumbers"),
-    0x00180087: ("DS", "MagneticFieldStrength"),
-    0x00180088: ("DS", "SpacingBetweenSlices"),
-    0x00181030: ("LO", "ProtocolName"),
-    0x00181060: ("DS", "TriggerTime"),
-    0x00181210: ("SH", "ConvolutionKernel"),
-    0x00181314: ("DS", "FlipAngle"),
-    0x00185100: ("CS", "PatientPosition"),
-    0x00189087: ("FD", "DiffusionBValue"),
-    0x00189089: ("FD", "DiffusionGradientOrientation"),
-    0x0020000D: ("UI", "StudyInstanceUID"),
-    0x0020000E: ("UI", "SeriesInstanceUID"),
-    0x00200010: ("SH", "StudyID"),
-    0x00200011: ("IS", "SeriesNumber"),
-    0x00200012: ("IS", "AcquisitionNumber"),
-    0x00200013: ("IS", "InstanceNumber"),
-    0x00200032: ("DS", "ImagePositionPatient"),
-    0x00200037: ("DS", "ImageOrientationPatient"),
-    0x00200052: ("UI", "FrameOfReferenceUID"),
-    0x00200100: ("IS", "TemporalPositionIdentifier"),
-    0x00201041: ("DS", "SliceLocation"),
-    0x00280002: ("US", "SamplesPerPixel"),
-    0x00280004: ("CS", "PhotometricInterpretation"),
-    0x00280008: ("IS", "NumberOfFrames"),
-    0x00280010: ("US", "Rows"),
-    0x00280011: ("US", "Columns"),
-    0x00280030: ("DS", "PixelSpacing"),
-    0x00280100: ("US", "BitsAllocated"),
-    0x00280101: ("US", "BitsStored"),
-    0x00280103: ("US", "PixelRepresentation"),
-    0x00280301: ("CS", "BurnedInAnnotation"),
-    0x00281050: ("DS", "WindowCenter"),
-    0x00281051: ("DS", "WindowWidth"),
-    0x00281052: ("DS", "RescaleIntercept"),
-    0x00281053: ("DS", "RescaleSlope"),
-    0x00282110: ("CS", "LossyImageCompression"),
-    0x00287FE0: ("UR", "PixelDataProviderURL"),
-    0x00289110: ("SQ", "PixelMeasuresSequence"),
-    0x00400244: ("DA", "PerformedProcedureStepStartDate"),
-    0x00540081: ("US", "NumberOfSlices"),
-    0x52009229: ("SQ", "SharedFunctionalGroupsSequence"),
-    0x52009230: ("SQ", "PerFrameFunctionalGroupsSequence"),
-    0x7FE00008: ("OF", "FloatPixelData"),
-    0x7FE00009: ("OD", "DoubleFloatPixelData"),
-    0x7FE00010: ("OW", "PixelData"),
-}
-_TAG_OF = {keyword: tag for tag, (_, keyword) in _EVERYDAY.items()}
+_TAG_OF = {keyword: tag for tag, (_, keyword) in EVERYDAY.items()}
 
 _HEX_TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _STEP = re.compile(
@@ -146,7 +49,7 @@ def tag_of(name: str) -> int:
 
 def keyword_of(tag: int) -> str:
     """The keyword of a tag in PS3.6; "" where it has none of its own: private, unknown, or of a repeating group (50xx, 60xx)."""
-    known = _EVERYDAY.get(tag)
+    known = EVERYDAY.get(tag)
     if known:
         return known[1]
     if tag >> 16 & 1:
@@ -159,7 +62,7 @@ def keyword_of(tag: int) -> str:
 
 def name_of(tag: int) -> str:
     """What a person calls an attribute: `Pixel Data`, or `(0019,100C)` for what is not an everyday one."""
-    known = _EVERYDAY.get(tag)
+    known = EVERYDAY.get(tag)
     if known is None:
         return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", known[1])
@@ -167,7 +70,7 @@ def name_of(tag: int) -> str:
 
 def vr_of(tag: int, creator: str = "") -> str:
     """The VR of a tag by the dictionaries of PS3.6 and of private creators: `UN` where nobody says, `US or SS` where PS3.6 does."""
-    known = _EVERYDAY.get(tag)
+    known = EVERYDAY.get(tag)
     if known:
         return known[0]
     if tag >> 16 & 1:

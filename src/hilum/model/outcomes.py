@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hilum.model.crosswalk import SealedRow
+
 
 class Severity(StrEnum):
     """error holds, warning passes (and may ask for a review), info is for the record."""
@@ -128,11 +130,17 @@ class DeidentifiedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Deidentified:
-    """All copies of a workitem; replaces those of an earlier run. `record` goes into every result's provenance."""
+    """All copies of a workitem; replaces those of an earlier run.
+
+    Args:
+        record: goes into every result's provenance.
+        pseudonyms: what they stand for, sealed; what is in the crosswalk already stays there.
+    """
 
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
+    pseudonyms: tuple[SealedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ class MemberState(StrEnum):
     MADE = "made"  # not received: a de-identified copy or a result of the workitem that stands as its intake
 
 
+NEVER, ALLOWED = REIDENTIFICATION = ("never", "allowed")
+"""A project's direction: whether anything of it may ever be re-identified."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     name: str
@@ -35,6 +39,7 @@ class Project:
     accepts: Mapping[str, Any]
     quiet_seconds: float
     retention_days: int | None
+    reidentification: str
     created_at: datetime
 
 

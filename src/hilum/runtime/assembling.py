@@ -28,11 +28,13 @@ from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
 from hilum.stores.committing import Commitments
 from hilum.stores.credentials import Credentials
+from hilum.stores.crosswalk import Crosswalk
 from hilum.stores.database import Database
 from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.filling_in import Filler
 from hilum.stores.intakes import Intakes
+from hilum.stores.keys import KeyFiles
 from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
 from hilum.stores.packs import PackPool, PackReader
@@ -60,6 +62,7 @@ class Application:
     settings: Settings
     database: Database
     access: Access
+    crosswalk: Crosswalk
     credentials: Credentials
     peers: Peers
     acceptances: Acceptances
@@ -94,11 +97,14 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     pack_index = PackIndex(database, clock)
     intakes = Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours))
     shelf = TemplateShelf(database, clock)
-    eraser = Eraser(database, clock, settings.packs, withdraw=partial(_withdraw, settings, shelf))
+    crosswalk = Crosswalk(database, KeyFiles(settings.keys_folder))
+    withdraw = partial(_withdraw, settings, shelf)
+    eraser = Eraser(database, clock, settings.packs, withdraw=withdraw, forget_pseudonyms=crosswalk.forget)
     return Application(
         settings=settings,
         database=database,
         access=Access(database, clock),
+        crosswalk=crosswalk,
         credentials=Credentials(database),
         peers=Peers(database, clock),
         acceptances=Acceptances(database, clock),

@@ -1,8 +1,10 @@
 """De-identification of files and folders without a server, and what it needs: profiles and keys."""
 
+import fcntl
 import json
 import mmap
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +37,7 @@ _RETAINED: Mapping[Option, tuple[int, ...]] = {
     Option.RETAIN_FULL_DATES: (0x00080020,),  # Study Date
 }
 REPORT = "deidentification-report.json"
+_ASIDE = ".unchecked-"
 
 
 def profiles(settings: Settings) -> dict[str, Profile]:
@@ -129,14 +132,14 @@ def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, 
     files = [given] if given.is_file() else sorted(path for path in given.rglob("*") if path.is_file() and not path.is_symlink())
     _check_target(given, out)
     studies: dict[str, StudyReport] = {}
-    run = _Run(out)
-    engine = make_engine(profile, key, run.aside)
-    for number, path in enumerate(files, start=1):
-        answer = run.take(number, path, engine)
-        name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
-        studies.setdefault(name, StudyReport()).add(answer)
-        tell(number, len(files))
-    run.finish()
+    with _Run(out) as run:
+        engine = make_engine(profile, key, run.aside)
+        for number, path in enumerate(files, start=1):
+            answer = run.take(number, path, engine)
+            name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
+            studies.setdefault(name, StudyReport()).add(answer)
+            tell(number, len(files))
+        run.finish()
     target = out / REPORT
     target.write_text(json.dumps(report(profile, key.id, studies) | {"held": dict(run.held)}, indent=2) + "\n", encoding="utf-8")
     return Outcome(run.written, run.dropped, tuple(run.held), target)
@@ -146,20 +149,54 @@ def _check_target(given: Path, out: Path) -> None:
     if out.resolve().is_relative_to(given.resolve()):
         raise ConflictError(f"{out} lies within what is read.", "Name another folder.")
     out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(f"{_ASIDE}*"):
+        _remove_leftovers(left)
     if any(out.iterdir()):
         raise ConflictError(f"{out} holds something.", "Name an empty folder: what was written before could not be told from what is new.")
 
 
+def _remove_leftovers(aside: Path) -> None:
+    """What a killed run left: nobody has read all of these copies again.
+
+    Raises:
+        ConflictError: the run is alive.
+    """
+    folder = _lock(aside)
+    try:
+        shutil.rmtree(aside)
+    finally:
+        os.close(folder)
+
+
+def _lock(aside: Path) -> int:
+    """Take the folder of a run; the kernel gives it back when its process ends, however it ends."""
+    folder = os.open(aside, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise ConflictError(f"Another run writes to {aside.parent}.", "Wait for it, or name another folder.") from None
+    return folder
+
+
 class _Run:
-    """The files of one run: written aside, and put in their place when it is known that their series is whole."""
+    """The files of one run: written aside, and put in their place, a series at once, when it is known that it is whole."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self.aside = out, out / f".{uuid.uuid4()}"
+        self._out, self.aside = out, out / f"{_ASIDE}{uuid.uuid4()}"
         self.aside.mkdir()
+        self._lock = _lock(self.aside)
         self._series: dict[str, list[tuple[Path, str]]] = {}
         self._unwhole: set[str] = set()
         self.held: list[tuple[str, str]] = []
         self.dropped = self.written = 0
+
+    def __enter__(self) -> "_Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.aside)
+        os.close(self._lock)
 
     def take(self, number: int, path: Path, engine: Engine) -> Answer:
         """De-identify one file."""
@@ -195,13 +232,11 @@ class _Run:
             if series in self._unwhole:
                 self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files]
                 continue
-            folder = self._out / (series or "no-series")
-            folder.mkdir(exist_ok=True)
+            folder = self.aside / (series or "no-series")
+            folder.mkdir()
             for made, instance in files:
                 self._place(made, folder, instance)
-        for left in self.aside.iterdir():
-            left.unlink()
-        self.aside.rmdir()
+            folder.rename(self._out / folder.name)
 
     def _place(self, made: Path, folder: Path, instance: str) -> None:
         target = folder / f"{instance}.dcm"

@@ -83,7 +83,7 @@ def read_values(content: bytes | bytearray | memoryview) -> Iterator[Value]:
         at = walk.ended_at
     if syntax == DEFLATED:
         view, at = memoryview(_inflate(view[at:])), 0
-    order = ">" if syntax == EXPLICIT_BIG else "<"
+    order = ">" if syntax == EXPLICIT_BIG or (not at and _looks_big_endian(view)) else "<"
     is_explicit = syntax != IMPLICIT_LITTLE if at or syntax != IMPLICIT_LITTLE else _looks_explicit(view)
     yield from _Walk(view, _Encoding(order, is_explicit)).values(at, len(view), (), "")
 
@@ -91,6 +91,11 @@ def read_values(content: bytes | bytearray | memoryview) -> Iterator[Value]:
 def _looks_explicit(view: memoryview) -> bool:
     """A bare data set does not say how it is encoded: a VR behind the first tag does."""
     return bytes(view[4:6]) in {**_SHORT, **_LONG}
+
+
+def _looks_big_endian(view: memoryview) -> bool:
+    """The groups that a data set begins with are below 0100 (PS3.6), so the byte that is not zero tells the order."""
+    return bytes(view[:1]) == b"\0" and bytes(view[1:2]) != b"\0"
 
 
 def _inflate(view: memoryview) -> bytes:

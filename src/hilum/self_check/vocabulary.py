@@ -4,11 +4,14 @@ import re
 from functools import cache
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-# Values of Image Type and other CS attributes that are in no code table, body parts of PS3.16 Annex L that are written as one word, makers.
+# Values of Image Type and other CS attributes that are in no code table, body parts of PS3.16 Annex L that are written as one word, the
+# value and relationship types of PS3.3 C.17.3, makers.
 _EVERYDAY_WORDS = """
 original derived primary secondary axial localizer other mpr mip minip none yes no true false head neck chest abdomen pelvis
 breast volume projection image mixed resampled reformatted average norm dynamic static gated scout survey phase magnitude real
 imaginary full research clinical production test service quality headneck cspine tspine lspine ctspine tlspine lsspine medical
+text num code datetime date time uidref pname composite waveform scoord scoord3d tcoord container table contains has obs context
+properties acq inferred selected from concept mod separate continuous complete partial verified unverified begin end segment
 systems healthcare philips siemens toshiba hitachi canon agfa kodak fuji hologic varian elekta
 """
 _EVERYDAY = frozenset(_EVERYDAY_WORDS.split())

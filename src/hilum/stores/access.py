@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from hilum.model.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Role, Scope
-from hilum.model.records import Project
+from hilum.model.records import REIDENTIFICATION, Project
 from hilum.stores.database import Database, refuse_taken
 from hilum.stores.schema import grants, projects, tokens, users
-from hilum.stores.scoping import in_scope, require
+from hilum.stores.scoping import in_scope, project_id_of, require
 
 AE_TITLE_LENGTH = 16  # PS3.5 6.2, VR AE
 LONGEST_NAME_AS_AE_TITLE = AE_TITLE_LENGTH - len("kp-")
@@ -101,6 +101,26 @@ class Access:
                 _project(row)
                 for row in connection.execute(select(projects).where(in_scope(scope, projects.c.id)).order_by(projects.c.name))
             ]
+
+    def direct_project(self, scope: Scope, name: str, reidentification: str) -> Project:
+        """Say whether anything of a project may ever be re-identified.
+
+        Args:
+            reidentification: `never` or `allowed`.
+
+        Raises:
+            NotFoundError: there is none. ForbiddenError: the caller is no administrator of it, or may not see identities.
+        """
+        self.find_project(scope, name)
+        require(scope, Right.ADMINISTER, name)
+        if not scope.may_see_identity:
+            raise ForbiddenError("Who may not see identities cannot allow them to be brought back.", "Ask an administrator who may.")
+        if reidentification not in REIDENTIFICATION:
+            raise InvalidError(f"{reidentification!r} is no direction.", f"Say {' or '.join(REIDENTIFICATION)}.")
+        with self.database.writing() as connection:
+            project_id = project_id_of(connection, scope, name)
+            connection.execute(update(projects).where(projects.c.id == project_id).values(reidentification=reidentification))
+        return self.find_project(scope, name)
 
     # --- tokens and users -----------------------------------------------------------------------------------------------
 
@@ -226,5 +246,6 @@ def _project(row: Row[Any]) -> Project:
         accepts=row.accepts,
         quiet_seconds=row.quiet_seconds,
         retention_days=row.retention_days,
+        reidentification=row.reidentification,
         created_at=row.created_at,
     )

@@ -24,6 +24,7 @@ from hilum.model.outcomes import (
 )
 from hilum.model.records import MemberState
 from hilum.stores.arriving import has_workitems, supersede_workitems
+from hilum.stores.crosswalk import keep_rows
 from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move_item
 from hilum.stores.pictures import want_pictures
 from hilum.stores.schema import (
@@ -235,6 +236,8 @@ def _record_deidentified(context: Context, change: Deidentified) -> None:
     ]
     if rows:
         connection.execute(insert(derivatives), rows)
+    project_id = connection.execute(select(workitems.c.project_id).where(workitems.c.id == change.workitem_id)).scalar_one()
+    keep_rows(connection, project_id, change.pseudonyms)
     # What is under way elsewhere, and what earlier steps made, has other inputs: it is begun anew.
     begun_anew = {"ticket": {}, "provenance": {"deidentification": dict(change.record)}}
     connection.execute(update(workitems).where(workitems.c.id == change.workitem_id).values(begun_anew))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 CHUNK = 500  # values in one IN (...)
-_Value = TypeVar("_Value", int, str)
+_Value = TypeVar("_Value", int, str, bytes)
 
 
 def chunks(values: Iterable[_Value]) -> Iterable[list[_Value]]:

@@ -5,6 +5,7 @@ Items (intake, study, workitem) keep their state in one table, `items`; every mo
 
 from hilum.stores.schema.callers import grants, projects, replies, tokens, users
 from hilum.stores.schema.columns import metadata
+from hilum.stores.schema.crosswalk import crosswalk, crosswalk_keys
 from hilum.stores.schema.deciding import acceptances, findings, matches, private_tags, templates
 from hilum.stores.schema.erasing import tombstones
 from hilum.stores.schema.holding import (
@@ -26,6 +27,8 @@ __all__ = [
     "acceptances",
     "artifacts",
     "commitment_reports",
+    "crosswalk",
+    "crosswalk_keys",
     "derivatives",
     "files",
     "findings",

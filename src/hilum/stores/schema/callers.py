@@ -14,6 +14,7 @@ projects = Table(
     Column("accepts", Json, nullable=False),
     Column("quiet_seconds", Integer, nullable=False, server_default="5"),
     Column("retention_days", Integer),
+    Column("reidentification", String(8), nullable=False, server_default="never"),  # or "allowed"
     at("created_at", nullable=False),
 )
 

@@ -1,0 +1,164 @@
+"""The crosswalk in the ledger: sealed rows, found by pseudonym and opened with the project's keys, which lie elsewhere.
+
+A row belongs to one study. Who has no keys can neither read a row nor tell whose it is; so what forgets a study needs the keys too.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, select
+
+from hilum.model.crosswalk import RECORDS, Named, Original, SealedRow, digest_of, missing_key, open_row, owner_of
+from hilum.model.errors import ForbiddenError
+from hilum.model.identity import Right, Scope
+from hilum.model.keys import Keys, ProjectKey
+from hilum.model.records import ALLOWED
+from hilum.stores.database import Database
+from hilum.stores.inserting import chunks, insert_or_ignore
+from hilum.stores.schema import crosswalk, crosswalk_keys, projects
+from hilum.stores.scoping import project_id_of, require
+
+_LOG = logging.getLogger(__name__)
+
+
+def keep_rows(connection: Connection, project_id: int, rows: Sequence[SealedRow]) -> None:
+    """Write rows; of those that are there already, UIDs stay and the records of patients and studies are replaced."""
+    if not rows:
+        return
+    for row in rows:
+        if row.named in RECORDS:
+            the_same = (crosswalk.c.project_id == project_id, crosswalk.c.digest == row.digest, crosswalk.c.owner == row.owner)
+            connection.execute(delete(crosswalk).where(*the_same))
+    values = [
+        {
+            "project_id": project_id,
+            "digest": row.digest,
+            "owner": row.owner,
+            "named": int(row.named),
+            "key_id": bytes.fromhex(row.key_id),
+            "sealed": row.sealed,
+        }
+        for row in rows
+    ]
+    keys = [{"project_id": project_id, "key_id": key_id} for key_id in sorted({row.key_id for row in rows})]
+    connection.execute(insert_or_ignore(connection, crosswalk_keys), keys)
+    connection.execute(insert_or_ignore(connection, crosswalk), values)
+
+
+class Crosswalk:
+    """What pseudonyms stand for.
+
+    Args:
+        keys: the projects' secrets.
+    """
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self.database = database
+        self._keys = keys
+
+    def originals(self, scope: Scope, project: str, study_id: str, pseudonyms: Collection[str]) -> dict[str, Original]:
+        """What some pseudonyms stand for in one study; what is none of this study is not in the answer.
+
+        Raises:
+            ForbiddenError: the caller may not see identities. HilumError: a key is missing, or a row was altered.
+        """
+        keys = self._keys.find(project)
+        with self.database.reading() as connection:
+            project_id = _require_identity(connection, scope, project)
+            _require_keys(connection, project, project_id, keys)
+            owners = [owner_of(key, study_id) for key in keys]
+            return dict(_open(connection, project, project_id, pseudonyms, keys, crosswalk.c.owner.in_(owners)))
+
+    def look_up(self, scope: Scope, project: str, pseudonym: str) -> list[Original]:
+        """What a pseudonym stands for, once for each study that it is in. Who asked is logged.
+
+        Raises:
+            ForbiddenError: the caller may not see identities, or nothing of the project may ever be re-identified.
+            HilumError: the key is missing, or a row was altered.
+        """
+        with self.database.reading() as connection:
+            project_id = _require_identity(connection, scope, project)
+            _require_direction(connection, project, project_id)
+            found = [one for _, one in _open(connection, project, project_id, [pseudonym], self._keys.find(project))]
+        _LOG.info("%s looked up pseudonym %s of project %s: %d found", scope.who, pseudonym, project, len(found))
+        return found
+
+    def known(self, scope: Scope, project: str, pseudonyms: Collection[str]) -> list[str]:
+        """Which of some pseudonyms the crosswalk has: for who knows the original, and asks what stands for it. Who asked is logged.
+
+        Raises:
+            ForbiddenError: the caller may not see identities.
+        """
+        with self.database.reading() as connection:
+            project_id = _require_identity(connection, scope, project)
+            digests = {row.digest for row in _rows(connection, project_id, pseudonyms)}
+        found = [pseudonym for pseudonym in pseudonyms if digest_of(pseudonym) in digests]
+        _LOG.info("%s asked for the pseudonyms of an original of project %s: %d found", scope.who, project, len(found))
+        return found
+
+    def allows_reidentification(self, scope: Scope, project: str) -> bool:
+        """The project's direction: whether anything of it may ever be re-identified."""
+        with self.database.reading() as connection:
+            return _is_allowed(connection, project_id_of(connection, scope, project))
+
+    def forget(self, connection: Connection, project: str, study_id: str) -> list[str]:
+        """Remove all rows of a study that can be found with the keys at hand. Returns the ids of keys that are missing for the rest."""
+        project_id = connection.scalar(select(projects.c.id).where(projects.c.name == project))
+        used = set(connection.scalars(select(crosswalk_keys.c.key_id).where(crosswalk_keys.c.project_id == project_id)))
+        if not used:
+            return []
+        keys = {key.id: key for key in self._keys.find(project)}
+        owners = [owner_of(key, study_id) for key in keys.values()]
+        connection.execute(delete(crosswalk).where(crosswalk.c.project_id == project_id, crosswalk.c.owner.in_(owners)))
+        return sorted(used - keys.keys())
+
+
+def _require_identity(connection: Connection, scope: Scope, project: str) -> int:
+    """The project's row id, for callers who may see whom its pseudonyms stand for."""
+    project_id = project_id_of(connection, scope, project)
+    require(scope, Right.READ, project)
+    if not scope.may_see_identity:
+        raise ForbiddenError("Who may not see identities cannot look into the crosswalk.", "Ask an administrator for a role that may.")
+    return project_id
+
+
+def _is_allowed(connection: Connection, project_id: int) -> bool:
+    return connection.scalar(select(projects.c.reidentification).where(projects.c.id == project_id)) == ALLOWED
+
+
+def _require_direction(connection: Connection, project: str, project_id: int) -> None:
+    if not _is_allowed(connection, project_id):
+        raise ForbiddenError(
+            f"Nothing of project {project} may ever be re-identified.",
+            f"An administrator who may see identities can allow it: `hilum project direct {project} --reidentification allowed`.",
+        )
+
+
+def _require_keys(connection: Connection, project: str, project_id: int, keys: Sequence[ProjectKey]) -> None:
+    """A row whose key is missing could not even be found: that must not look as if it were not there."""
+    used = connection.scalars(select(crosswalk_keys.c.key_id).where(crosswalk_keys.c.project_id == project_id))
+    missing = sorted(set(used) - {key.id for key in keys})
+    if missing:
+        raise missing_key(project, missing[0])
+
+
+def _open(
+    connection: Connection,
+    project: str,
+    project_id: int,
+    pseudonyms: Collection[str],
+    keys: Sequence[ProjectKey],
+    *which: ColumnElement[bool],
+) -> Iterator[tuple[str, Original]]:
+    by_digest = {digest_of(pseudonym): pseudonym for pseudonym in pseudonyms}
+    for row in _rows(connection, project_id, pseudonyms, *which):
+        pseudonym = by_digest[row.digest]
+        sealed = SealedRow(row.digest, row.owner, Named(row.named), row.key_id.hex(), row.sealed)
+        yield pseudonym, open_row(keys, project, pseudonym, sealed)
+
+
+def _rows(connection: Connection, project_id: int, pseudonyms: Collection[str], *which: ColumnElement[bool]) -> Iterator[Row[Any]]:
+    of_project = select(crosswalk).where(crosswalk.c.project_id == project_id, *which)
+    for some in chunks({digest_of(pseudonym) for pseudonym in pseudonyms}):
+        yield from connection.execute(of_project.where(crosswalk.c.digest.in_(some)))
