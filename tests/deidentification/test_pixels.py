@@ -12,7 +12,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000Lossless
-from test_real_files import errors_of
+from unharmed import errors_of
 
 from hilum.deidentification.engine import Answer, Dropped, Held, Rewritten
 from hilum.deidentification.reports import StudyReport
@@ -311,14 +311,9 @@ def test_frames_that_cannot_be_decoded_or_encoded_hold(name: str, tmp_path: Path
 )
 def test_an_image_that_is_not_what_it_says_is_held(said: dict[str, object], tmp_path: Path) -> None:
     given = photograph(**said)
-    rows, columns = max(int(given.Rows), 8), int(given.Columns)
-    answer, _ = through(
-        encoded(given, EXPLICIT),
-        tmp_path,
-        {**blanking(rows, columns, [0, 0, 5, 5]), "where": {"Rows": int(given.Rows), "Columns": columns}}
-        if given.Rows
-        else {"name": "us", "where": {"Modality": "US"}, "keep_ultrasound_regions": True},
-    )
+    by_regions = {"name": "regions", "where": {"Modality": "US"}, "keep_ultrasound_regions": True}
+    rule = blanking(int(given.Rows), int(given.Columns), [0, 0, 5, 5]) if given.Rows else by_regions
+    answer, _ = through(encoded(given, EXPLICIT), tmp_path, rule)
     assert isinstance(answer, Held), answer
 
 

@@ -38,7 +38,7 @@ class ChildDarkener:
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+        self._scratch = scratch.absolute()  # the child has a working folder of its own
 
     @contextmanager
     def __call__(self, write_image: WriteImage, blanking: Blanking) -> Iterator[Darkened]:

@@ -36,7 +36,9 @@ class Blanking:
 
     def count(self, frames: int) -> int:
         """In how many of an image's frames."""
-        return sum(self.concerns(frame) for frame in range(frames))
+        if not self.regions:
+            return 0
+        return frames if self.frames is None else sum(frame < frames for frame in self.frames)
 
 
 def darken(pixels: "NDArray[Any]", regions: Sequence[Region], dark: Any) -> None:
