@@ -11,8 +11,10 @@ from hilum.model.acceptances import Acceptance
 from hilum.model.completeness import GatheringPolicy
 from hilum.model.identity import Scope
 from hilum.model.judging import Operators
+from hilum.model.keys import Keys
 from hilum.model.members import MemberNote, StoredMember
 from hilum.model.outcomes import Finding, StoredBytes
+from hilum.model.profiles import Profile
 from hilum.model.records import (
     Artifact,
     Instance,
@@ -91,13 +93,17 @@ class Vault(Protocol):
 
     def read_at(self, pack_id: str, offset: int, size: int) -> bytes: ...
     def stream(self, member: StoredBytes) -> Iterator[bytes]: ...
+    def mapped(self, member: StoredBytes) -> memoryview: ...
 
 
 class MemberWriter(Protocol):
-    """One member of a pack while it is written."""
+    """One member of a pack while it is written; its note counts as it is at `commit`."""
+
+    note: MemberNote
 
     def write(self, chunk: bytes) -> None: ...
     def commit(self) -> StoredMember: ...
+    def abandon(self) -> None: ...
 
 
 class Batch(Protocol):
@@ -118,11 +124,14 @@ class Tools:
     """Everything a stage is handed.
 
     Args:
-        proofs, checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        proofs, checks, actions, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        profile: a de-identification profile by its name; NotFoundError where there is none, InvalidError where it is wrong.
+        keys: the projects' secrets.
         private_vrs: path -> VR of private attributes that no dictionary knows.
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
+        darken: makes what makes regions of compressed frames dark (`deidentification.pixels.Darken`) out of these tools.
         asker: makes what asks programs for their opinion (`checks.ToolRunner`), likewise.
         accepted: what people accept of a project's findings.
         accepted_everywhere: what the site's settings accept.
@@ -145,11 +154,15 @@ class Tools:
     results_pool: Pool
     proofs: Mapping[str, Any]
     checks: Mapping[str, Any]
+    actions: Mapping[str, Any]
+    profile: Callable[[str], Profile]
+    keys: Keys
     operators: Operators
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]
     limits: Any
     decoder: Callable[["Tools"], Any]
+    darken: Callable[["Tools"], Any]
     asker: Callable[["Tools"], Any]
     accepted: Callable[[Scope, str], Sequence[Acceptance]]
     accepted_everywhere: Sequence[Acceptance]

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,15 +29,20 @@ GROWTH = 100  # how many times larger than what was lossy its lossless form may 
 LEAST_OUTPUT = 256 << 20
 CRASHED = "Its decoder crashed, or used up its time or memory."
 
+UntilStopped = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""While its context is open, the function that it was given is called where the work is to stop."""
+
 
 class ChildDarkener:
     """Implements `hilum.deidentification.pixels.Darken`.
 
     Args:
         scratch: each use makes a folder of its own there.
+        until_stopped: as `Tools.until_stopped`.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, until_stopped: UntilStopped = lambda _cancel: nullcontext()) -> None:
+        self._until_stopped = until_stopped
         self._scratch = scratch.absolute()  # the child has a working folder of its own
 
     @contextmanager
@@ -48,19 +53,20 @@ class ChildDarkener:
             with Path(folder, GIVEN).open("wb") as file:
                 write_image(file.write)
             Path(folder, ASKED).write_text(json.dumps(_as_json(blanking)), encoding="ascii")
-            _run_child(folder)
+            self._run_child(folder)
             written = _read_answer(folder)
             with Path(folder, VALUE).open("rb") as value:
                 size = os.fstat(value.fileno()).st_size
                 yield Darkened(written, Source(lambda offset, wanted: os.pread(value.fileno(), wanted, offset), size))
 
-
-def _run_child(folder: Path) -> None:
-    size = Path(folder, GIVEN).stat().st_size
-    limits = Limits(SECONDS + size / BYTES_A_SECOND, MEMORY_BYTES, LEAST_OUTPUT + GROWTH * size)
-    # -P keeps the working folder, where a sender's file lies, off the module path.
-    command = [sys.executable, "-P", "-m", "hilum.runtime.darkening", str(folder)]
-    GuardedChildren().start(command, cwd=folder, output=folder, limits=limits).wait()
+    def _run_child(self, folder: Path) -> None:
+        size = Path(folder, GIVEN).stat().st_size
+        limits = Limits(SECONDS + size / BYTES_A_SECOND, MEMORY_BYTES, LEAST_OUTPUT + GROWTH * size)
+        # -P keeps the working folder, where a sender's file lies, off the module path.
+        command = [sys.executable, "-P", "-m", "hilum.runtime.darkening", str(folder)]
+        child = GuardedChildren().start(command, cwd=folder, output=folder, limits=limits)
+        with self._until_stopped(child.kill):
+            child.wait()
 
 
 def _read_answer(folder: Path) -> Written:

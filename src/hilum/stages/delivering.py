@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from hilum.deidentification.copies import study_uid_of_copies
 from hilum.destinations import Parcel, ParcelFile
 from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.outcomes import Delivered, Done, Hold, Outcome
@@ -57,7 +58,7 @@ def _parcel(workitem: Workitem, study: Study, tools: Tools) -> Parcel:
         workitem_id=workitem.id,
         project=workitem.project,
         study_id=study.id,
-        study_instance_uid=study.study_instance_uid,
+        study_instance_uid=study_uid_of_copies(workitem, tools),
         revision=workitem.revision,
         template=workitem.template,
         template_version=workitem.template_version,
