@@ -16,10 +16,9 @@ from hilum.model.identity import Scope
 from hilum.model.profiles import Profile
 from hilum.model.records import Instance
 from hilum.runtime.assembling import Application
-from hilum.runtime.darkening import ChildDarkener
+from hilum.runtime.deidentifying import make_engine
 from hilum.runtime.keys import open_keys
 from hilum.runtime.profiles import find_profile
-from hilum.runtime.registry import find_members
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ def preview(app: Application, scope: Scope, series_id: str, profile_name: str, s
     if not known:
         raise ConflictError(f"Project {series.project} has no key.", f"Make one with `hilum key create {series.project}`.")
     _LOG.info("%s tries profile %s on an instance of series %s", scope.who, profile.name, series.id)
-    engine, seen = Engine(profile, known[-1], find_members("hilum.actions"), darken=ChildDarkener(app.settings.scratch)), _Seen()
+    engine, seen = make_engine(profile, known[-1], app.settings.scratch), _Seen()
     answer = _try(app, engine, wanted[0], seen)
     why = "" if isinstance(answer, Rewritten) else answer.why
     flags = answer.flags if isinstance(answer, Rewritten) else ()

@@ -107,6 +107,6 @@ def _deidentify(workitem: Workitem, profile: Profile, key: ProjectKey, named: Ma
         if why:
             mend = "Choose another profile or other series, or mend the profile and let it go on with `hilum retry`."
             return Hold(f"{why} {mend}", (Deidentified(workitem.id, (), record, report),))
+        pseudonyms = copying.originals.seal(Sealer(key, workitem.project, workitem.study_id))
         batch.commit()
-    pseudonyms = copying.originals.seal(Sealer(key, workitem.project, workitem.study_id))
     return Done(copying.sentence, (Deidentified(workitem.id, tuple(copying.copies), record, report, pseudonyms),))
