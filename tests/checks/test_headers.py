@@ -3,6 +3,7 @@
 import pytest
 from checked import MEMBERS, changed, check_files, kinds, the
 
+from hilum.checks import Content
 from hilum.dicom.part10 import recognise
 from hilum.dicom.scanner import Source, scan_all
 from hilum.model.outcomes import StoredBytes
