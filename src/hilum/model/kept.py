@@ -18,6 +18,7 @@ SERIES_ATTRIBUTES = (
     "SeriesNumber",
     "ProtocolName",
     "BodyPartExamined",
+    "FrameOfReferenceUID",
     "Manufacturer",
     "ManufacturerModelName",
     "ScanningSequence",
