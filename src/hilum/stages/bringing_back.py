@@ -55,7 +55,7 @@ def _bring_back(parcel: Parcel, workitem: Workitem, study: Study, scratch: Path,
         files.append(restored)
     left = sorted(file.name for file in parcel.files if file.name not in paths)  # the manifest says to which study they belong
     said = {"reidentification": {"restored": sorted(paths), "as_they_are": left}}
-    return replace(parcel, files=tuple(files), provenance={**parcel.provenance, **said})
+    return replace(parcel, study_instance_uid=study.study_instance_uid, files=tuple(files), provenance={**parcel.provenance, **said})
 
 
 def _held(file: ParcelFile, why: str) -> str:
