@@ -17,7 +17,7 @@ from hilum.deidentification.engine import Engine, Rewritten
 from hilum.dicom.elements import Source
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
-from hilum.runtime.deidentifying import check_again
+from hilum.runtime.deidentifying import check_files_again
 from hilum.runtime.registry import find_members
 from images import CT, make_images
 
@@ -70,7 +70,7 @@ def ours_on(engine: Engine, given: Path, target: Path) -> Rewritten:
 
 def ours_checked(engine: Engine, given: Path, target: Path) -> None:
     """One file, as `hilum deid` does it: written, and read again."""
-    answer = check_again(given, target, ours_on(engine, given, target), engine.profile)
+    answer = check_files_again(given, target, ours_on(engine, given, target), engine.profile)
     assert isinstance(answer, Rewritten), answer
 
 

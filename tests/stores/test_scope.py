@@ -94,7 +94,7 @@ def held(site, image):
     workitem = site.match("t")
     stored = StoredBytes(site._pack, 0, 1, b"\0" * 32)
     sealed = Sealer(KEY, "ward", study.id).seal(Original(Named.INSTANCE, "2.25.7", "1.2.1.1.1"))
-    copies = Deidentified(workitem.id, (DeidentifiedInstance("s", "1.2.3", stored),), {"profile": "keep"}, (sealed,))
+    copies = Deidentified(workitem.id, (DeidentifiedInstance("s", "1.2.3", stored),), {"profile": "keep"}, {"instances": 1}, (sealed,))
     made = ArtifactsMade(workitem.id, (NewArtifact("report.pdf", "application/pdf", stored),), {})
     delivered = Delivered(workitem.id, "1 folder", {"files": 1})
     site.ledger.finish(SYSTEM, site.claim(), Done("Made.", (copies, made, delivered)))
@@ -156,6 +156,7 @@ CALLS = {
     "Catalogue.workitems_of_studies": lambda site, scope, held: site.catalogue.workitems_of_studies(scope, [held["study"].id]),
     "Catalogue.asked_report_types": lambda site, scope, held: site.catalogue.asked_report_types(scope, [held["study"].id]),
     "Catalogue.deidentified": lambda site, scope, held: list(site.catalogue.deidentified(scope, held["workitem"].id)),
+    "Catalogue.deidentification": lambda site, scope, held: site.catalogue.deidentification(scope, held["workitem"].id),
     "Catalogue.made": lambda site, scope, held: site.catalogue.made(scope, held["workitem"].id, [b"\0" * 32]),
     "Catalogue.artifacts": lambda site, scope, held: site.catalogue.artifacts(scope, held["workitem"].id),
     "Catalogue.find_artifact": lambda site, scope, held: site.catalogue.find_artifact(scope, held["artifact"].id),

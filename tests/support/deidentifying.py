@@ -11,7 +11,8 @@ from hilum.deidentification.engine import Answer, Engine, Rewritten
 from hilum.dicom.elements import Source
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
-from hilum.runtime.deidentifying import check_again, find_profile
+from hilum.runtime.deidentifying import check_files_again
+from hilum.runtime.profiles import find_profile
 from hilum.runtime.registry import find_members
 from hilum.runtime.settings import Settings
 
@@ -36,7 +37,7 @@ def checked_answer_of(content: bytes, engine: Engine, place: Path) -> tuple[Answ
     if isinstance(answer, Rewritten):
         (place / "given.dcm").write_bytes(content)
         (place / "made.dcm").write_bytes(written)
-        answer = check_again(place / "given.dcm", place / "made.dcm", answer, engine.profile)
+        answer = check_files_again(place / "given.dcm", place / "made.dcm", answer, engine.profile)
     return answer, written
 
 

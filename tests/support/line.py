@@ -13,10 +13,12 @@ from hilum.model.members import MemberNote
 from hilum.model.records import Intake, Study, Workitem
 from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, assemble, make_worker, open_pool
+from hilum.runtime.keys import open_keys
 from hilum.runtime.preparing import prepare
 from hilum.runtime.settings import Settings, load_settings
 from hilum.runtime.stepping import Stop, Worker
 from hilum.stores.intakes import NewIntake
+from hilum.stores.keys import KeyFiles
 from hilum.stores.packs import PackPool
 
 
@@ -102,8 +104,11 @@ class Line:
             for instance in self.app.catalogue.instances_of(SYSTEM, one)
         }
 
+    def keys(self) -> KeyFiles:
+        return open_keys(self.settings)
+
     def save_template(self, name: str, *, new: bool = True, **options: Any) -> None:
-        template = Template.model_validate({"name": name, "processing": [{"processor": "counting"}], **options})
+        template = Template.model_validate({"name": name, "deidentification": "keep", "processing": [{"processor": "counting"}], **options})
         self.app.templates.save(SYSTEM, template, new=new)
 
 

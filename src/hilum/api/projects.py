@@ -10,6 +10,7 @@ from hilum.api.routing import make_router
 from hilum.api.shapes import ProjectShape, shape_project
 from hilum.model.errors import InvalidError
 from hilum.model.templates import NAME_PATTERN
+from hilum.runtime.keys import make_first_key
 from hilum.runtime.registry import find_members
 
 router = make_router("projects")
@@ -42,8 +43,10 @@ class Direction(BaseModel):
 
 @router.post("/projects", status_code=201)
 def create_project(call: Administrator, new: NewProject) -> ProjectShape:
-    """A new project."""
-    return shape_project(call.app.access.create_project(call.scope, **_known(new).model_dump(exclude_none=True)))
+    """A new project, with its first key (docs/deidentification.md)."""
+    project = call.app.access.create_project(call.scope, **_known(new).model_dump(exclude_none=True))
+    make_first_key(call.app.settings, project.name)
+    return shape_project(project)
 
 
 def _known(new: NewProject) -> NewProject:

@@ -14,6 +14,7 @@ from hilum.model.errors import InvalidError
 from hilum.model.templates import Template
 from hilum.runtime.checking_templates import check_template
 from hilum.runtime.dry_running import Example, dry_run
+from hilum.runtime.profiles import profiles
 from hilum.runtime.template_files import from_yaml, to_yaml
 
 YAML = "application/yaml"  # RFC 9512
@@ -145,7 +146,7 @@ def _parse(call: Call, definition: dict[str, Any]) -> Template:
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
     template = template.with_vrs(call.app.private_tags.vrs(call.scope))
-    check_template(template)
+    check_template(template, profiles(call.app.settings))
     return template
 
 

@@ -27,7 +27,9 @@ def run(
     json: Json = False,
 ) -> None:
     """De-identify files; a report without values is written beside them. Exit status 1 where something is held."""
-    from hilum.runtime.deidentifying import as_facts, deidentify_files, find_key, find_profile
+    from hilum.runtime.deidentifying import as_facts, deidentify_files
+    from hilum.runtime.keys import find_key
+    from hilum.runtime.profiles import find_profile
 
     settings = configure(data, config)
     chosen = find_profile(settings, profile)

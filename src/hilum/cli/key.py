@@ -37,6 +37,6 @@ def list_keys(project: Project, data: Data = None, config: Config = None) -> Non
 
 
 def _files(data: Data, config: Config) -> "KeyFiles":
-    from hilum.stores.keys import KeyFiles
+    from hilum.runtime.keys import open_keys
 
-    return KeyFiles(configure(data, config).keys_folder)
+    return open_keys(configure(data, config))

@@ -1,6 +1,6 @@
 """Findings as results report them: an error in spite of which they were made says who let it go."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from hilum.model.lifecycle import Stage, Status
 from hilum.model.outcomes import Finding, Severity
@@ -18,6 +18,23 @@ def report_findings(findings: Sequence[Finding], template: Template, moves: Iter
     by_person = _let_go_by_person(moves)
     concerned = [finding for finding in findings if finding.template in ("", template.name)]
     return tuple(_report(finding, next(_let_go(finding, template, by_person), ""), mends) for finding in concerned)
+
+
+def report_findings_without_names(
+    findings: Sequence[Finding], template: Template, moves: Iterable[Move], meanings: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The same for results that are to show nobody: what a check means, and that somebody let it go; never what a sender or a person wrote.
+
+    Args:
+        meanings: check kind -> its sentence.
+    """
+    by_person = "Let go by a person." if _let_go_by_person(moves) else ""
+    concerned = [finding for finding in findings if finding.template in ("", template.name)]
+    told = (
+        f"{finding.check}: {meanings.get(finding.check, '')} {next(_let_go(finding, template, by_person), '')}".strip()
+        for finding in concerned
+    )
+    return tuple(dict.fromkeys(told))
 
 
 def _report(finding: Finding, let_go: str, mends: Collection[str]) -> str:

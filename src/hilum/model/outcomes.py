@@ -121,7 +121,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class DeidentifiedInstance:
-    """The de-identified copy of one instance."""
+    """The de-identified copy of one instance; `sop_instance_uid` is the copy's own."""
 
     series_id: str
     sop_instance_uid: str
@@ -130,16 +130,18 @@ class DeidentifiedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Deidentified:
-    """All copies of a workitem; replaces those of an earlier run.
+    """All copies of a workitem, none where it is held; replaces those of an earlier run.
 
     Args:
-        record: goes into every result's provenance.
+        record: by what it was done; goes into every result's provenance.
+        report: what was done to each attribute, without values.
         pseudonyms: what they stand for, sealed; what is in the crosswalk already stays there.
     """
 
     workitem_id: str
     copies: tuple[DeidentifiedInstance, ...]
     record: Mapping[str, Any]
+    report: Mapping[str, Any] = field(default_factory=dict)
     pseudonyms: tuple[SealedRow, ...] = ()
 
 

@@ -12,8 +12,10 @@ from hilum.model.completeness import GatheringPolicy
 from hilum.model.crosswalk import Original
 from hilum.model.identity import Scope
 from hilum.model.judging import Operators
+from hilum.model.keys import Keys
 from hilum.model.members import MemberNote, StoredMember
 from hilum.model.outcomes import Finding, StoredBytes
+from hilum.model.profiles import Profile
 from hilum.model.records import (
     Artifact,
     Instance,
@@ -99,13 +101,17 @@ class Vault(Protocol):
 
     def read_at(self, pack_id: str, offset: int, size: int) -> bytes: ...
     def stream(self, member: StoredBytes) -> Iterator[bytes]: ...
+    def mapped(self, member: StoredBytes) -> memoryview: ...
 
 
 class MemberWriter(Protocol):
-    """One member of a pack while it is written."""
+    """One member of a pack while it is written; its note counts as it is at `commit`."""
+
+    note: MemberNote
 
     def write(self, chunk: bytes) -> None: ...
     def commit(self) -> StoredMember: ...
+    def abandon(self) -> None: ...
 
 
 class Batch(Protocol):
@@ -126,7 +132,9 @@ class Tools:
     """Everything a stage is handed.
 
     Args:
-        proofs, checks, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        proofs, checks, actions, processors, destinations: the parts by kind, as their packages' `__init__.py` describe them.
+        profile: a de-identification profile by its name; NotFoundError where there is none, InvalidError where it is wrong.
+        keys: the projects' secrets.
         private_vrs: path -> VR of private attributes that no dictionary knows.
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
@@ -154,6 +162,9 @@ class Tools:
     results_pool: Pool
     proofs: Mapping[str, Any]
     checks: Mapping[str, Any]
+    actions: Mapping[str, Any]
+    profile: Callable[[str], Profile]
+    keys: Keys
     operators: Operators
     processors: Mapping[str, Any]
     destinations: Mapping[str, Any]

@@ -241,6 +241,11 @@ class Workitem:
     created_at: datetime
     item: Item
 
+    @property
+    def shows_identity(self) -> bool:
+        """Whether its copies are the originals; where nobody recorded it, it counts as what must show nobody."""
+        return self.provenance.get("deidentification", {}).get("changed") is False
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:

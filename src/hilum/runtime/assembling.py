@@ -20,6 +20,8 @@ from hilum.model.lifecycle import Kind
 from hilum.model.ports import Tools
 from hilum.model.templates import Template
 from hilum.runtime.choosing import read_sampling_key
+from hilum.runtime.keys import make_first_key, open_keys
+from hilum.runtime.profiles import find_profile
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
@@ -34,10 +36,9 @@ from hilum.stores.decisions import Decisions
 from hilum.stores.erasing import Eraser
 from hilum.stores.filling_in import Filler
 from hilum.stores.intakes import Intakes
-from hilum.stores.keys import KeyFiles
 from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
-from hilum.stores.packs import PackPool, PackReader
+from hilum.stores.packs import PackPool, PackReader, find_packs
 from hilum.stores.peers import Peers
 from hilum.stores.pictures import Pictures
 from hilum.stores.private_tags import PrivateTags
@@ -97,7 +98,7 @@ def assemble(settings: Settings, *, wake: Callable[[], None] = lambda: None, clo
     pack_index = PackIndex(database, clock)
     intakes = Intakes(database, clock, wake, abandon_after=timedelta(hours=settings.open_upload_hours))
     shelf = TemplateShelf(database, clock)
-    crosswalk = Crosswalk(database, KeyFiles(settings.keys_folder))
+    crosswalk = Crosswalk(database, open_keys(settings))
     withdraw = partial(_withdraw, settings, shelf)
     eraser = Eraser(database, clock, settings.packs, withdraw=withdraw, forget_pseudonyms=crosswalk.forget)
     return Application(
@@ -203,6 +204,9 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         results_pool=results,
         proofs=find_members("hilum.proofs"),
         checks=find_members("hilum.checks"),
+        actions=find_members("hilum.actions"),
+        profile=partial(find_profile, app.settings),
+        keys=open_keys(app.settings),
         operators=operators(app.clock),
         processors={kind: member(processor_host) for kind, member in find_classes("hilum.processors").items()},
         destinations={kind: member(destination_host) for kind, member in find_classes("hilum.destinations").items()},
@@ -235,6 +239,8 @@ def ship(app: Application) -> None:
     """What every site has: the project `admin`, the shipped templates, the attributes that are always kept."""
     if ADMIN_PROJECT not in [project.name for project in app.access.list_projects(SYSTEM)]:
         app.access.create_project(SYSTEM, ADMIN_PROJECT, description="Sees every image; also a project of its own.")
+        if not find_packs(app.settings.packs):  # else the ledger is made anew, and patients may have pseudonyms
+            make_first_key(app.settings, ADMIN_PROJECT)
     app.templates.keep(KEPT_ATTRIBUTES)
     for template in shipped_templates():
         app.templates.ship(SYSTEM, template)

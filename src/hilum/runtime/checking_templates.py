@@ -14,21 +14,20 @@ from hilum.runtime.registry import find_classes, find_members
 DEEPEST = 20  # groups within groups
 
 
-def check_template(template: Template) -> None:
-    """Raise InvalidError where the template could not work, with the mend."""
-    for trouble in _troubles(template):
+def check_template(template: Template, profiles: Collection[str]) -> None:
+    """Raise InvalidError where the template could not work, with the mend; `profiles` are the names of those that there are."""
+    for trouble in _troubles(template, profiles):
         raise trouble
 
 
-def _troubles(template: Template) -> Iterator[InvalidError]:
+def _troubles(template: Template, profiles: Collection[str]) -> Iterator[InvalidError]:
     processors, destinations = find_classes("hilum.processors"), find_classes("hilum.destinations")
     for named in template.attributes():
         yield from _attribute_troubles(named)
     yield from _unknown("check", template.severities, find_members("hilum.checks"))
     yield from _unknown("processor", [step.processor for step in template.processing], processors)
     yield from _unknown("destination", [delivery.destination for delivery in template.destinations], destinations)
-    if template.deidentification != "keep":
-        yield InvalidError(f"There is no de-identification profile {template.deidentification!r}.", "Name keep.")
+    yield from _unknown("de-identification profile", [template.deidentification], sorted(profiles))
     for rule in template.rules():
         if depth_of(rule) > DEEPEST:
             yield InvalidError(f"Groups lie more than {DEEPEST} deep in each other.", "Say it with fewer.")

@@ -1,4 +1,4 @@
-"""De-identification of files and folders without a server, and what it needs: profiles and keys."""
+"""De-identification of files and folders without a server."""
 
 import fcntl
 import json
@@ -6,93 +6,23 @@ import mmap
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from hilum.deidentification.checking_again import check_again
 from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
-from hilum.deidentification.plans import check_profile
 from hilum.deidentification.reports import StudyReport, report
-from hilum.dicom.attributes import tag_of
-from hilum.dicom.confidentiality import Option
 from hilum.dicom.elements import Source
-from hilum.model.errors import ConflictError, HilumError, InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, InvalidError
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
 from hilum.runtime.registry import find_members
-from hilum.runtime.settings import Settings
-from hilum.self_check import UnreadableError, check_copy
-from hilum.stores.keys import KeyFiles
 
-MOST_RESIDUES = 10
-_RETAINED: Mapping[Option, tuple[int, ...]] = {
-    Option.RETAIN_INSTITUTION_IDENTITY: (0x00080080, 0x00080081),  # Institution Name, Institution Address
-    Option.RETAIN_FULL_DATES: (0x00080020,),  # Study Date
-}
 REPORT = "deidentification-report.json"
 _ASIDE = ".unchecked-"
-
-
-def profiles(settings: Settings) -> dict[str, Profile]:
-    """The shipped profiles and the site's own by name; a site's takes the place of a shipped one of its name.
-
-    Raises:
-        InvalidError: one of them is wrong.
-    """
-    shipped = [file for file in (resources.files("hilum") / "profiles").iterdir() if file.name.endswith(".yaml")]
-    own = sorted((settings.data / "profiles").glob("*.yaml")) if (settings.data / "profiles").is_dir() else []
-    found: dict[str, Profile] = {}
-    for file in (*shipped, *own):
-        profile = _read_profile(file.name, file.read_text(encoding="utf-8"))
-        found[profile.name] = profile
-    return found
-
-
-def find_profile(settings: Settings, name: str) -> Profile:
-    """One profile by its name.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    known = profiles(settings)
-    if name not in known:
-        raise NotFoundError(f"There is no de-identification profile {name!r}.", f"Known are {', '.join(sorted(known))}.")
-    return known[name]
-
-
-def _read_profile(file: str, text: str) -> Profile:
-    try:
-        profile = Profile.model_validate(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise InvalidError(f"The profile in {file} is wrong: {error}", "Mend the file; docs/deidentification.md has examples.") from error
-    check_profile(profile, find_members("hilum.actions"))
-    return profile
-
-
-def find_key(settings: Settings, project: str, tell: Callable[[str], object]) -> ProjectKey:
-    """The key of a project; its first one is made where nothing was ever de-identified or kept in the data directory, and that is told.
-
-    Raises:
-        HilumError: it has none, and the data directory is in use: a new key would give patients second pseudonyms.
-    """
-    files = KeyFiles(settings.keys_folder)
-    known = files.find(project)
-    if known:
-        return known[-1]
-    if settings.keys_dir is not None or settings.database or (settings.data / "ledger.sqlite").exists():
-        raise HilumError(
-            f"Project {project} has no key in {settings.keys_folder}.",
-            f"Bring it back from a copy, or make the first one with `hilum key create {project}`.",
-        )
-    made = files.create(project)
-    tell(f"A first key for project {project} was made in {settings.keys_folder}: keep it, or its patients get other pseudonyms next time.")
-    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +126,7 @@ class _Run:
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
             series = self._series_of(answer, engine, read.fileno(), size)
         if isinstance(answer, Rewritten):
-            answer = check_again(path, made, answer, engine.profile)
+            answer = check_files_again(path, made, answer, engine.profile)
         match answer:
             case Rewritten():
                 self._series.setdefault(series, []).append((made, answer.new_uids["instance"][1]))
@@ -237,25 +167,10 @@ class _Run:
         self.written += 1
 
 
-def check_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
-    """Read a copy again, by code that had no part in making it, and hold it where something of its original is left."""
-    replaced = [old for old, new in answer.new_uids.values() if old != new]
+def check_files_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
+    """The self-check of a file and its copy; neither is read into memory."""
     with _mapped(original) as before, _mapped(copy) as after:
-        try:
-            residues = check_copy(before, after, replaced, retained_by(profile))
-        except UnreadableError as error:
-            return Held(f"The self-check cannot read it to its end. {error}")
-    if not residues:
-        return answer
-    told = " ".join(residue.sentence for residue in residues[:MOST_RESIDUES])
-    return Held(f"The self-check found what must not be left: {told}")
-
-
-def retained_by(profile: Profile) -> frozenset[int]:
-    """Attributes whose values a profile keeps on purpose: what it names with `keep`, and what its options retain."""
-    by_option = (tag for option in profile.options for tag in _RETAINED.get(option, ()))
-    named = (tag_of(override.attribute) for override in profile.overrides if override.action == "keep" and override.attribute)
-    return frozenset((*by_option, *named))
+        return check_again(before, after, answer, profile)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 CONFIG_FILE = "hilum.toml"
@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     delivered: Path | None = Field(None, description="Folder below which destinations write; default: `delivered` in the data directory.")
 
     keys_dir: Path | None = Field(None, description="Folder of the projects' keys; default: `keys` in the data directory.")
+    keys: SecretStr = Field(SecretStr(""), description="Keys that lie in no file: `project=64 hexadecimal digits`, apart by spaces.")
 
     dimse: str = Field("127.0.0.1:11112", description="HOST:PORT of the DIMSE door; `off`: none.")
     dimse_processes: int = Field(

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from hilum.deidentification.copies import study_uid_of_copies
 from hilum.destinations import Parcel, ParcelFile
 from hilum.model.lifecycle import Item, Stage, Status
 from hilum.model.outcomes import Delivered, Done, Hold, Outcome
@@ -29,7 +30,7 @@ def run(item: Item, tools: Tools) -> Outcome:
 
 def _is_brought_back(workitem: Workitem, template: Template) -> bool:
     """Whether the template asks for it; where the copies were the originals nothing is to be brought back."""
-    return template.reidentify and workitem.provenance.get("deidentification", {}).get("changed") is not False
+    return template.reidentify and not workitem.shows_identity
 
 
 def _deliver(parcel: Parcel, workitem: Workitem, template: Template, tools: Tools) -> Outcome:
@@ -79,7 +80,7 @@ def _parcel(workitem: Workitem, study: Study, tools: Tools) -> Parcel:
         workitem_id=workitem.id,
         project=workitem.project,
         study_id=study.id,
-        study_instance_uid=study.study_instance_uid,
+        study_instance_uid=study_uid_of_copies(workitem, tools),
         revision=workitem.revision,
         template=workitem.template,
         template_version=workitem.template_version,

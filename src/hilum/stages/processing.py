@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hilum.deidentification.copies import CopyHeader, read_copy, study_uid_of_copies
 from hilum.model.errors import InvalidError
-from hilum.model.letting_go import report_findings
+from hilum.model.letting_go import report_findings, report_findings_without_names
 from hilum.model.lifecycle import Item
 from hilum.model.members import MemberNote
 from hilum.model.outcomes import ArtifactsMade, Defer, Done, Hold, NewArtifact, Outcome, StoredBytes, TicketTaken
 from hilum.model.ports import Batch, Tools
+from hilum.model.reading import source_of
 from hilum.model.records import Workitem
 from hilum.model.templates import ProcessingStep, Template
 from hilum.model.words import count
@@ -120,23 +122,30 @@ def _collect(ticket: Ticket, tools: Tools) -> Artifacts | NotYet | Unusable:
 
 
 def _lay_out(workitem: Workitem, folder: Path, tools: Tools) -> tuple[ProcessingInput, ...]:
-    """The de-identified instances as files, a folder an input. Names are ours: nothing a sender wrote becomes a path."""
+    """The de-identified instances as files, a folder an input. Names are ours: nothing a sender wrote becomes a path.
+
+    What is said of an input is what its first copy says: what the profile took out is known to no processor. An input of which the
+    profile left out everything is none.
+    """
     folders = {given.series_id: folder / f"{number:03}" for number, given in enumerate(workitem.inputs, start=1)}
     for path in folders.values():
         path.mkdir(parents=True)
+    first: dict[str, CopyHeader] = {}
     for number, (series_id, _, stored) in enumerate(tools.catalogue.deidentified(tools.scope, workitem.id), start=1):
         write_file(folders[series_id] / f"{number:06}.dcm", tools.vault.stream(stored))
-    known = {one.id: one for one in tools.catalogue.list_series(tools.scope, workitem.study_id)}
+        if series_id not in first:
+            first[series_id] = read_copy(source_of(tools.vault, stored))
     return tuple(
         ProcessingInput(
             role=given.role,
             series_id=given.series_id,
-            series_instance_uid=known[given.series_id].series_instance_uid,
-            modality=known[given.series_id].modality,
-            description=known[given.series_id].description,
+            series_instance_uid=first[given.series_id].series_instance_uid,
+            modality=first[given.series_id].modality,
+            description=first[given.series_id].description,
             folder=folders[given.series_id],
         )
         for given in workitem.inputs
+        if given.series_id in first
     )
 
 
@@ -152,11 +161,9 @@ def _order(
     output, scratch = folder / "output", folder / "scratch"
     output.mkdir(parents=True)
     scratch.mkdir()
-    study = tools.catalogue.find_study(tools.scope, workitem.study_id)
-    findings = tools.catalogue.findings(tools.scope, study)
     return Order(
         workitem_id=workitem.id,
-        study_instance_uid=study.study_instance_uid,
+        study_instance_uid=study_uid_of_copies(workitem, tools),
         template=template.name,
         template_title=template.title or template.name,
         notice=template.notice,
@@ -166,13 +173,18 @@ def _order(
         scratch=scratch,
         settings=tools.processors[step.processor].Settings.model_validate(step.settings),
         limits=tools.limits,
-        findings=report_findings(
-            findings,
-            template,
-            tools.history.history(tools.scope, [workitem.id]),
-            {getattr(check, "mend", "") for check in tools.checks.values()},
-        ),
+        findings=_findings(workitem, template, tools),
     )
+
+
+def _findings(workitem: Workitem, template: Template, tools: Tools) -> tuple[str, ...]:
+    """As results report them: sentences quote senders and staff, so results that are to show nobody name the check instead."""
+    findings = tools.catalogue.findings(tools.scope, tools.catalogue.find_study(tools.scope, workitem.study_id))
+    moves = tools.history.history(tools.scope, [workitem.id])
+    if workitem.shows_identity:
+        return report_findings(findings, template, moves, {getattr(check, "mend", "") for check in tools.checks.values()})
+    meanings = {kind: getattr(check, "meaning", "") for kind, check in tools.checks.items()}
+    return report_findings_without_names(findings, template, moves, meanings)
 
 
 def _keep(made: _Made, workitem: Workitem, tools: Tools) -> list[NewArtifact]:

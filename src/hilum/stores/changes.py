@@ -29,6 +29,7 @@ from hilum.stores.moving import ITEM_ROWS, create_item, item_of, lock_item, move
 from hilum.stores.pictures import want_pictures
 from hilum.stores.schema import (
     artifacts,
+    deidentifications,
     derivatives,
     findings,
     intake_studies,
@@ -229,13 +230,16 @@ def _place(stored: StoredBytes) -> dict[str, Any]:
 
 def _record_deidentified(context: Context, change: Deidentified) -> None:
     connection = context.connection
-    connection.execute(delete(derivatives).where(derivatives.c.workitem_id == change.workitem_id))
+    for table in (derivatives, deidentifications):
+        connection.execute(delete(table).where(table.c.workitem_id == change.workitem_id))
     rows = [
         {"workitem_id": change.workitem_id, "series_id": copy.series_id, "sop_instance_uid": copy.sop_instance_uid} | _place(copy.stored)
         for copy in change.copies
     ]
     if rows:
         connection.execute(insert(derivatives), rows)
+    report = {"workitem_id": change.workitem_id, "report": dict(change.report), "at": context.now}
+    connection.execute(insert(deidentifications).values(report))
     project_id = connection.execute(select(workitems.c.project_id).where(workitems.c.id == change.workitem_id)).scalar_one()
     keep_rows(connection, project_id, change.pseudonyms)
     # What is under way elsewhere, and what earlier steps made, has other inputs: it is begun anew.

@@ -13,7 +13,7 @@ from hilum.model.records import Artifact, MemberState, Workitem
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import ERASED, WORKITEM_ROWS, workitem_of
 from hilum.stores.database import Database
-from hilum.stores.schema import artifacts, derivatives, items, members, projects, receipts, workitems
+from hilum.stores.schema import artifacts, deidentifications, derivatives, items, members, projects, receipts, workitems
 from hilum.stores.scoping import in_scope
 
 
@@ -67,6 +67,21 @@ class WorkitemQueries:
         with self.database.reading() as connection:
             rows = connection.execute(query).all()
         return ((row.series_id, row.sop_instance_uid, StoredBytes(row.pack_id, row.offset, row.size, row.sha256)) for row in rows)
+
+    def deidentification(self, scope: Scope, workitem_id: str) -> Mapping[str, Any]:
+        """What was done to a workitem's inputs, without values; NotFoundError where nothing was done yet."""
+        query = (
+            select(deidentifications.c.report)
+            .join(workitems, workitems.c.id == deidentifications.c.workitem_id)
+            .where(deidentifications.c.workitem_id == workitem_id, in_scope(scope, workitems.c.project_id))
+        )
+        with self.database.reading() as connection:
+            found = connection.execute(query).first()
+        if found is None:
+            raise NotFoundError(
+                f"Workitem {workitem_id} was not de-identified by this version.", "Look at GET /workitems for where it stands."
+            )
+        return dict(found.report)
 
     def made(self, scope: Scope, workitem_id: str, digests: Collection[bytes]) -> dict[bytes, StoredBytes]:
         """SHA-256 -> where it lies, of what a workitem has put into the vault, though it may be no result yet."""

@@ -1,6 +1,7 @@
 """Bytes out of packs, compared with their digest."""
 
 import hashlib
+import mmap
 import os
 import threading
 from collections import OrderedDict
@@ -76,6 +77,24 @@ class PackReader:
             if at + chunk >= member.size and digest.digest() != member.sha256:
                 raise _damage(member)
             yield body
+
+    def mapped(self, member: StoredMember | StoredBytes) -> memoryview:
+        """A member as memory that is read from disk where it is looked at, however large it is; let go with the last view of it.
+
+        Raises:
+            StorageError: damaged, missing or unreadable.
+        """
+        if not member.size:
+            return memoryview(b"")
+        before = member.offset % mmap.ALLOCATIONGRANULARITY  # a map begins at a page
+        try:
+            whole = mmap.mmap(self._file(member.pack_id).fd, before + member.size, access=mmap.ACCESS_READ, offset=member.offset - before)
+        except (OSError, ValueError) as error:  # ValueError: the file is shorter
+            raise StorageError(f"Pack {member.pack_id} cannot be read at {member.offset}.", _RESTORE) from error
+        view = memoryview(whole)[before:]
+        if hashlib.sha256(view).digest() != member.sha256:
+            raise _damage(member)
+        return view
 
     def close(self) -> None:
         """Let all files go; reading opens them again."""

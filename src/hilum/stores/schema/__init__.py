@@ -18,7 +18,7 @@ from hilum.stores.schema.holding import (
     studies,
     study_datasets,
 )
-from hilum.stores.schema.making import artifacts, derivatives, receipts, reviews, workitems
+from hilum.stores.schema.making import artifacts, deidentifications, derivatives, receipts, reviews, workitems
 from hilum.stores.schema.pictures import pictures
 from hilum.stores.schema.receiving import commitment_reports, files, intakes, members, packs, peers
 from hilum.stores.schema.standing import items, moves
@@ -29,6 +29,7 @@ __all__ = [
     "commitment_reports",
     "crosswalk",
     "crosswalk_keys",
+    "deidentifications",
     "derivatives",
     "files",
     "findings",

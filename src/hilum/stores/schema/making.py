@@ -34,6 +34,14 @@ derivatives = Table(  # de-identified copies
     Index("ix_derivatives_place", "pack_id", "offset"),
 )
 
+deidentifications = Table(  # what was done to a workitem's inputs, without values
+    "deidentifications",
+    metadata,
+    Column("workitem_id", ForeignKey("workitems.id", ondelete="CASCADE"), primary_key=True),
+    Column("report", Json, nullable=False),
+    at("at", nullable=False),
+)
+
 artifacts = Table(
     "artifacts",
     metadata,
