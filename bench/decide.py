@@ -24,7 +24,7 @@ from sqlalchemy import Connection, insert
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.identity import ADMIN_PROJECT, SYSTEM
-from hilum.model.kept import KEPT_ATTRIBUTES
+from hilum.model.kept import KEPT_ATTRIBUTES, attributes_of
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import StoredBytes
 from hilum.model.records import Instance, Series, Study
@@ -36,7 +36,6 @@ from hilum.runtime.registry import find_members
 from hilum.runtime.settings import load_settings
 from hilum.stages import matching
 from hilum.stages.checking import look_at
-from hilum.stages.importing import attributes_of
 from hilum.stores.schema import instances, items, patients, series, studies
 from images import MR, make_images
 

@@ -113,6 +113,48 @@ def test_groups_may_not_lie_deeper_than_anybody_could_read(site):
     assert (reply.status_code, "deep in each other" in reply.json()["detail"]) == (422, True), reply.text
 
 
+def role(name, title):
+    return {"role": name, "name": title, "rule": RULE["all"][0]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence", "hint"),
+    [
+        ({"required_series": [role("t1", "T1"), role("t1", "FLAIR")]}, "Two required series have the role 't1'.", "a role of its own"),
+        ({"required_series": [role("t1", "T1"), role("flair", "T1")]}, "Two required series have the name 'T1'.", "a name of its own"),
+        ({"required_attributes": [{"attribute": "EchoTime", "values": ["long"]}]}, "'long', which is not a number", "A decimal number"),
+        ({"required_attributes": [{"attribute": "StudyDate", "values": [20260230]}]}, "which is not a date", "YYYYMMDD"),
+        ({"required_attributes": [{"attribute": "PatientPosition", "values": ["head-first"]}]}, "is not valid for its Value", "A code"),
+        (
+            {"required_attributes": [{"attribute": "RequestAttributesSequence", "values": ["A"]}]},
+            "no values can be",
+            "Sequence[*]",
+        ),
+        ({"required_attributes": [{"attribute": "(0019,100C) NOBODY", "values": [1]}]}, "no values can be", "name-tag"),
+        ({"required_attributes": [{"attribute": "NoSuchThing"}]}, "There is no attribute 'NoSuchThing'", "template tags"),
+        ({"severities": {"mising-slices": "info"}}, "There is no check 'mising-slices'.", "Did you mean missing-slices"),
+        ({"processing": [{"processor": "dcm2nix"}]}, "There is no processor 'dcm2nix'.", "Did you mean dcm2niix?"),
+    ],
+)
+def test_a_template_that_could_not_work_is_refused_when_it_is_saved(site, wrong, sentence, hint):
+    reply = site.client().post("/templates", json=definition(**wrong))
+    assert reply.status_code == 422, reply.text
+    problem = reply.json()
+    assert sentence in problem["detail"]
+    assert hint in problem["mend"]
+
+
+def test_the_vr_of_a_required_private_attribute_is_the_one_that_the_site_has_named(site):
+    client, path = site.client(), f"(0019,100C) {uuid.uuid4().hex[:8]}"
+    asking = definition(required_attributes=[{"attribute": path, "values": [12], "vr": "IS"}])
+    assert client.post("/templates", json=asking).status_code == 422  # not named here: it could never be read
+    assert client.post("/attributes", json={"attribute": path, "name": "Dose of tracer", "vr": "IS"}).status_code == 201
+    made = client.post("/templates", json=asking)
+    assert made.json()["required_attributes"][0]["vr"] == "IS", made.text
+    wrong = definition(required_attributes=[{"attribute": path, "values": ["much"]}])
+    assert "'much', which is not a number" in client.post("/templates", json=wrong).json()["detail"]
+
+
 def test_a_dry_run_tells_what_a_draft_would_match_and_saves_nothing(site, uploading, shared_data):
     project = site.project()
     upload = uploading(project)

@@ -50,6 +50,36 @@ def test_an_acceptance_is_for_its_series_and_its_words_only(line):
     assert sorted(severity for severity, _ in weights(line, study, "missing-slices")) == ["error", "info"]
 
 
+@pytest.mark.parametrize(
+    ("words", "statement", "is_taken"),
+    [
+        ("Slice 4", "Slice 4 is missing in series 1.", True),
+        ("slice 4", "Slice 4 is missing.", True),
+        ("Slice 4", "Slice 40 is missing.", False),
+        ("lice 4", "Slice 4 is missing.", False),
+        ("Slices 4", "Slices 4 and 40 are missing.", False),
+        ("40 are missing", "Slices 4 and 40 are missing.", False),
+        ("Slices 4 and 40", "Slices 4 and 40 are missing.", True),
+        ("Slices 4 to 6", "Slices 4 to 60 are missing.", False),
+        ("steps of 2", "Steps of 2.50 mm", False),
+        ("PatientSex", "PatientSex of type 2 is missing (mr-image, module patient)", True),
+        ("CodeValue", "ProcedureCodeSequence.CodeValue of type 1 is missing", False),
+        ("PatientSex", "PatientSexAtBirth is missing", False),
+        ('series 3 "a.b"', 'Slice 1 is missing in series 3 "a.b".', True),
+        ("", "anything", True),
+    ],
+)
+def test_words_are_whole_words_and_whole_numbers(words, statement, is_taken):
+    assert Acceptance("missing-slices", words).takes("missing-slices", [statement], "") is is_taken
+
+
+def test_an_accepted_hole_does_not_cover_another_of_the_same_series(line):
+    study = line.study(line.send(series_of([1, 2, 3, 5, 6, 7, *range(8, 40), 41, 42]), report_type="count"))
+    line.app.acceptances.accept(SYSTEM, "admin", Acceptance("missing-slices", "Slice 4", reason="The scanner skips it."))
+    run_again(line, study)
+    assert weights(line, study, "missing-slices")[0][0] == "error"
+
+
 def test_of_many_missing_attributes_one_can_be_accepted(line):
     line.app.acceptances.accept(SYSTEM, "admin", Acceptance("module-conformance", "ImageType", reason="Our scanner."))
     study = line.study(line.send(series_of([1, 2]), report_type="count"))

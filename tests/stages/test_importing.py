@@ -11,9 +11,9 @@ from pydicom.uid import ImplicitVRLittleEndian
 from hilum.dicom.part10 import Recognition
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.identity import SYSTEM
+from hilum.model.kept import attributes_of
 from hilum.model.lifecycle import Status
 from hilum.model.records import MemberState
-from hilum.stages.importing import attributes_of
 from images import EXPLICIT_LITTLE_ENDIAN, image, series_of
 
 

@@ -218,12 +218,17 @@ def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):
     assert [one.template for one in own_rules.workitems(study)] == ["count"]
 
 
-def test_a_report_type_that_no_template_has_holds_the_study_and_says_so(own_rules):
-    study = own_rules.study(own_rules.send(series_of([1, 2]), report_type="gone"))
+def test_a_report_type_that_no_template_has_holds_the_study_and_names_the_nearest(own_rules):
+    study = own_rules.study(own_rules.send(series_of([1, 2]), report_type="Cuont"))
     assert (study.item.status, study.item.why) == (
         Status.HELD,
-        "There is no report type gone. Choose one with `hilum assign`, or POST /series/assign.",
+        "There is no report type Cuont. Did you mean count? Choose one with `hilum assign`, or POST /series/assign.",
     )
+
+
+def test_a_report_type_that_is_like_no_other_is_answered_with_all_there_are(own_rules):
+    study = own_rules.study(own_rules.send(series_of([1, 2]), report_type="xyzzy"))
+    assert study.item.why.startswith("There is no report type xyzzy. Known are brain_ms, count, ")
 
 
 def test_a_study_that_is_matched_again_still_knows_what_was_asked_for(own_rules):

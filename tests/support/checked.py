@@ -11,14 +11,13 @@ import pydicom
 from hilum.checks import CheckedSeries, Subject
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.judging import Operators
-from hilum.model.kept import KEPT_ATTRIBUTES
+from hilum.model.kept import KEPT_ATTRIBUTES, attributes_of
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import Finding, StoredBytes
 from hilum.model.records import Instance, Series, Study
 from hilum.model.templates import Template
 from hilum.runtime.registry import find_members
 from hilum.stages.checking import look_at
-from hilum.stages.importing import attributes_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OPERATORS = Operators(find_members("hilum.operators"), NOW.date)

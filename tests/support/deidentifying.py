@@ -49,7 +49,7 @@ def answer_of(content: bytes, engine: Engine | None = None) -> tuple[Answer, byt
 def deidentified(content: bytes, engine: Engine | None = None) -> Dataset:
     answer, written = answer_of(content, engine)
     assert isinstance(answer, Rewritten), answer
-    return dcmread(io.BytesIO(written))
+    return read(written)
 
 
 def encoded(dataset: Dataset, syntax: str) -> bytes:
@@ -61,4 +61,5 @@ def encoded(dataset: Dataset, syntax: str) -> bytes:
 
 
 def read(content: bytes) -> Dataset:
-    return dcmread(io.BytesIO(content))
+    """As pydicom understands it, bare data sets too."""
+    return dcmread(io.BytesIO(content), force=True)

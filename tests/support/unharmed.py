@@ -3,7 +3,6 @@
 Used by the tests on a sample and by `bench/deid_real.py` on everything.
 """
 
-import io
 import re
 import subprocess
 import warnings
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pydicom.data
-from deidentifying import checked_answer_of
-from pydicom import Dataset, dcmread
+from deidentifying import checked_answer_of, read
+from pydicom import Dataset
 
 from hilum.deidentification.engine import Engine, Rewritten
 from hilum.dicom.attributes import tag_of, vr_of
@@ -56,17 +55,11 @@ def real_files(shared_data: Path) -> dict[str, list[Path]]:
     return found
 
 
-def read(content: bytes) -> Dataset:
-    """As pydicom understands it, bare data sets too."""
-    return dcmread(io.BytesIO(content), force=True)
-
-
 def harm_done(before: Dataset, after: Dataset) -> list[str]:
     """What a copy has not that it should have, as sentences without values."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kept = dict(_values(after))
-        given = dict(_values(before))
+        kept, given = values_of(after), values_of(before)
         named = str(before.get("SOPClassUID", ""))
         lost = (path for path, value in given.items() if _is_lost(path, value, kept) and _belongs(named, path))
         return [*_pixels(before, after), *(f"{_spell(path)} changed" for path in lost)]
@@ -116,14 +109,21 @@ def _values(dataset: Dataset, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
             yield (*path, element.keyword), element.value
 
 
+def values_of(dataset: Dataset) -> dict[Path_, Any]:
+    """Every value of a standard attribute by its path."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dict(_values(dataset))
+
+
 def _spell(path: Path_) -> str:
     return ".".join(str(part) for part in path if not isinstance(part, int))
 
 
 def uid_pairs(before: Dataset, after: Dataset) -> Iterator[tuple[str, str, str]]:
     """Where a UID of one thing stands in both: path, old, new."""
-    kept = dict(_values(after))
-    for path, value in _values(before):
+    kept = values_of(after)
+    for path, value in values_of(before).items():
         if path[-1].endswith("UID") and not path[-1].endswith(_KINDS) and isinstance(value, str) and value:
             new = kept.get(path)
             if isinstance(new, str) and new:
@@ -132,8 +132,8 @@ def uid_pairs(before: Dataset, after: Dataset) -> Iterator[tuple[str, str, str]]
 
 def date_pairs(before: Dataset, after: Dataset) -> Iterator[tuple[str, int]]:
     """Dates that stand in both: path, and how many days they were moved."""
-    kept = dict(_values(after))
-    for path, value in _values(before):
+    kept = values_of(after)
+    for path, value in values_of(before).items():
         old, new = _day(value), _day(kept.get(path))
         if path[-1].endswith(("Date", "DateTime")) and old and new:
             yield _spell(path), (new - old).days

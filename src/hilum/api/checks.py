@@ -31,7 +31,7 @@ class NewAcceptance(BaseModel):
 
     project: str
     check: str = Field(examples=["burned-in-annotation"])
-    containing: str = Field("", max_length=500, description="only findings whose sentence has this in it")
+    containing: str = Field("", max_length=500, description="only findings whose sentence has these words in it: whole words and numbers")
     series: str | None = Field(None, description="only findings about this series: its id, or its Series Instance UID")
     reason: str = Field(min_length=1, max_length=2000)
 

@@ -136,7 +136,7 @@ Candidates = list[tuple[str | None, Candidate]]
 def _candidates(template: Template, one: Series, known: Operators) -> Candidates:
     """The series before the template's own rule and before those of its roles."""
     own: Candidates = [(None, found) for found in judge_series(template, [one], known) if template.rule is not None]
-    roles = find_roles(template, [one], known)
+    roles = find_roles(template.required_series, [one], known)
     return own + [(search.required.role, found) for search in roles for found in (*search.fitting, *search.others)]
 
 

@@ -23,4 +23,4 @@ def check(subject: Subject) -> Iterator[Finding]:
     told = " ".join(reason if number == 1 else f"{reason} So it is with {number} files." for reason, number in reasons.most_common(SHOWN))
     left = sum(number for _, number in reasons.most_common()[SHOWN:])
     more = f" And {left} more." if left else ""
-    yield Finding(kind, severity, f"{told}{more} {mend}")
+    yield Finding(kind, severity, f"{told}{more} {mend}", statements=tuple(reasons))

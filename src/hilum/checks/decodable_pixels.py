@@ -3,7 +3,7 @@
 Native pixels need no decoding: `pixel-data` compares their length.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from hilum.checks import CheckedSeries, Decoded, Subject
 from hilum.model.outcomes import Finding, Severity
@@ -29,19 +29,15 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _tell(one: CheckedSeries, decoded: Decoded) -> Iterator[Finding]:
     name = called(one.series)
+    left = dict.fromkeys(decoded.left, "No time was left to decode them.")
     rows = (
-        (severity, decoded.failed, f"{count(len(decoded.failed), 'image')} of {name} cannot be decoded. {_reasons(decoded.failed)}"),
-        (Severity.INFO, decoded.unread, f"Whether the pixels of {name} are whole cannot be said. {_reasons(decoded.unread)}"),
-        (
-            Severity.INFO,
-            dict.fromkeys(decoded.left),
-            f"{count(len(decoded.left), 'compressed image')} of {name}: no time was left to decode.",
-        ),
+        (severity, decoded.failed, f"{count(len(decoded.failed), 'image')} of {name} cannot be decoded."),
+        (Severity.INFO, decoded.unread, f"Whether the pixels of {name} are whole cannot be said."),
+        (Severity.INFO, left, f"{count(len(left), 'compressed image')} of {name} {'was' if len(left) == 1 else 'were'} not decoded."),
     )
-    for weight, concerned, sentence in rows:
-        if concerned:
-            yield Finding(kind, weight, sentence, series_id=one.series.id, instances=tuple(concerned))
-
-
-def _reasons(sentences: Mapping[str, str]) -> str:
-    return " ".join(list(dict.fromkeys(sentences.values()))[:REASONS])
+    for weight, concerned, told in rows:
+        reasons = list(dict.fromkeys(concerned.values()))
+        if reasons:
+            sentence = " ".join((told, *reasons[:REASONS]))
+            statements = tuple(f"{told} {reason}" for reason in reasons)
+            yield Finding(kind, weight, sentence, series_id=one.series.id, instances=tuple(concerned), statements=statements)

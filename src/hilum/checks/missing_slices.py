@@ -22,11 +22,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     for one in subject.series:
         gaps = missing_from(one.volumes, one.expected)
         if gaps:
-            yield Finding(kind, severity, _sentence(one, gaps), series_id=one.series.id, instances=_beside(one, gaps))
-
-
-def _sentence(one: CheckedSeries, gaps: list[Gap]) -> str:
-    return " ".join(f"{_slices(gap)} missing in {place_of(gap.volume, one.series)}." for gap in gaps) + f" {mend}"
+            told = tuple(f"{_slices(gap)} missing in {place_of(gap.volume, one.series)}." for gap in gaps)
+            sentence = " ".join((*told, mend))
+            yield Finding(kind, severity, sentence, series_id=one.series.id, instances=_beside(one, gaps), statements=told)
 
 
 def _beside(one: CheckedSeries, gaps: list[Gap]) -> tuple[str, ...]:

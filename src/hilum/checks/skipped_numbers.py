@@ -22,10 +22,11 @@ def check(subject: Subject) -> Iterator[Finding]:
         unplaced = [image for image in one.slices if image.rows and image.image_position is None and (image.number_of_frames or 1) == 1]
         skipped = skipped_instance_numbers(unplaced) if len(unplaced) == len(one.slices) else []
         if skipped:
-            shown = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in skipped[:SHOWN])
-            more = ", ..." if len(skipped) > SHOWN else ""
-            sentence = f"No image of {called(one.series)} bears the numbers {shown}{more}."
-            yield Finding(kind, severity, sentence, series_id=one.series.id, instances=_beside(unplaced, skipped))
+            named = [str(first) if first == last else f"{first} to {last}" for first, last in skipped]
+            told = f"No image of {called(one.series)} bears the numbers"
+            sentence = f"{told} {', '.join(named[:SHOWN])}{', ...' if len(named) > SHOWN else ''}."
+            statements = tuple(f"{told} {numbers}." for numbers in named)
+            yield Finding(kind, severity, sentence, series_id=one.series.id, instances=_beside(unplaced, skipped), statements=statements)
 
 
 def _beside(images: list[Slice], skipped: list[tuple[int, int]]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Study = Annotated[str, typer.Argument(help="Its id, Study Instance UID or access
 Check = Annotated[str, typer.Option("--check", help="The check's kind, as `hilum checks list` has it.")]
 Project = Annotated[str, typer.Option("--project", help="Whose findings.")]
 Series = Annotated[str | None, typer.Option("--series", help="Of this series only: its id or Series Instance UID.")]
-Containing = Annotated[str, typer.Option("--containing", help="Only findings whose sentence has this in it.")]
+Containing = Annotated[str, typer.Option("--containing", help="Only findings whose sentence has these words in it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why it does no harm.")]
 
 

@@ -20,39 +20,41 @@ _PHONE = re.compile(
     r"|\d{3}[ .-]\d{3}[ .-]\d{4}"  # 555-123-4567
     r"|0\d{2,4}[ /-]\d{4,9}(?:[ -]\d{1,4})?)(?![\w.])"  # 089/1234567
 )
+_NUMBER = re.compile(
+    r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}(?![\w-])"  # a social security number of the United States
+    r"|(?i:(?:MRN|SSN|PID|patient id|acc(?:ession)?(?: (?:no|number))?)\b\.?[\s:#]*)(?=[\w-]*\d)[\w-]+)"  # what is called one
+)
+_AGE = re.compile(r"(?<![\w.])(?:9[1-9]|1[0-2]\d)(?=[\s-]?(?:y\b|yo\b|y/o\b|yrs?\b|years?\b))", re.IGNORECASE)
+_PLACE = re.compile(  # 42 Wallaby Way, Sydney; Hauptstraße 12
+    r"(?<![\w.])\d{1,5}[a-z]?\s+(?:[A-Z][\w'’-]*\.?\s+){1,3}"
+    r"(?:Street|St|Road|Rd|Avenue|Ave|Way|Lane|Ln|Drive|Boulevard|Blvd|Court|Square|Place|Terrace|Close)\b\.?(?:,?\s+[A-Z][\w'’-]+)*(?:\s+\d{4,5})?"
+    r"|\b[A-ZÄÖÜ]\w*(?:stra(?:ß|ss)e|str\.|weg|gasse|platz)\s+\d{1,4}[a-z]?(?:,?\s+\d{4,5}\s+[A-ZÄÖÜ]\w+)?"
+)
+# A title tells that a name follows. In capitals only with a full stop: `DR CHEST` is digital radiography, `MR HEAD` a modality.
+_TITLED = re.compile(
+    r"\b((?:(?:Dr|Prof|Mr|Mrs|Ms|Mme)\.?|(?:DR|PROF|MR|MRS|MS)\.|Professor|Doctor|Miss|Herrn?|Frau|[Ss]ister|[Nn]urse)\s+)"
+    r"(?:(?:Dr|Prof|med|DR|PROF)\.\s*)*(?:[A-ZÀ-ÖØ-Þ]\.\s*)*[A-ZÀ-ÖØ-Þ][\w'’-]+(?:\s+[A-ZÀ-ÖØ-Þ][\w'’-]+)?"
+)
 _UID = re.compile(r"(?<![\w.])[0-2](?:\.(?:0|[1-9]\d*)){5,}(?![\w.])")
 _STANDARD_UIDS = "1.2.840.10008."  # PS3.6 A: of the standard itself
 
-_MONTHS = (
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-    "mai",
-    "okt",
-    "dez",
-    "mär",
-    "avr",
-    "juil",
-    "déc",
-    "ene",
-    "abr",
-    "ago",
+_MONTHS = """
+january jan february feb march mar april apr may june jun july jul august aug september sept sep october oct november nov december dec
+januar februar märz mär mai juni juli oktober okt dezember dez
+janvier février févr mars avril avr juin juillet juil août septembre octobre novembre décembre déc
+enero ene febrero marzo abril abr mayo junio julio agosto ago septiembre octubre noviembre diciembre dic
+"""
+_ORDINAL = (
+    r"(?:twenty-|thirty-)?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|tenth|eleventh|twelfth|"
+    r"(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth"
 )
-_MONTH = rf"(?:{_MONTHS})[^\W\d_]*"
+_MONTH = rf"(?:{'|'.join(_MONTHS.split())})(?![^\W\d_])"
 _YEAR_FIRST = re.compile(r"(?<![\d.])((?:19|20)\d{2})([-./]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _DAY_FIRST = re.compile(r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.((?:19|20)\d{2})(?!\d)")
 _OTHER_DATES = re.compile(
     rf"(?<![\d.])(?:\d{{1,2}}[/-]\d{{1,2}}[/-](?:\d{{4}}|\d{{2}})(?!\d)|\d{{2}}\.\d{{2}}\.\d{{2}}(?![\d.])"
-    rf"|\d{{1,2}}\.?[\s-]*{_MONTH}\.?,?[\s-]*(?:\d{{4}}|\d{{2}})(?!\d)|{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}(?!\d))",
+    rf"|\d{{1,2}}\.?[\s-]*{_MONTH}\.?,?[\s-]*(?:\d{{4}}|\d{{2}})(?!\d)|{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}(?!\d)"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{4}})?(?!\d)|\b(?:{_ORDINAL})\s+of\s+{_MONTH}(?:,?\s+\d{{4}})?(?!\d))",
     re.IGNORECASE,
 )
 
@@ -112,11 +114,13 @@ class Cleaner:
         if any(character.isdigit() for character in text):
             text = _UID.sub(self._new_uid, text)
             text = self._without_dates(text)
-            text = _PHONE.sub(REMOVED, text)
+            text = _NUMBER.sub(REMOVED, _PHONE.sub(REMOVED, _PLACE.sub(REMOVED, text)))
+            text = _AGE.sub("90", text)
         if "@" in text:
             text = _EMAIL.sub(REMOVED, text)
         if "//" in text or "www." in text.casefold():
             text = _URL.sub(REMOVED, text)
+        text = _TITLED.sub(rf"\1{REMOVED}", text)
         return _WORD.sub(self._judge_word, text) if self._words else text
 
     def _without_phrases(self, text: str) -> str:

@@ -153,7 +153,8 @@ _BINARY_VRS = {
     vr: (struct.Struct("<" + code), struct.Struct(">" + code))
     for vr, code in {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}.items()
 }
-BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+ARRAY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+BULK_VRS = ARRAY_VRS | {"UN"}
 
 # PS3.3 C.12.1.1.2: the terms worth knowing without pydicom; without the attribute only ISO-IR 6 is allowed, and Latin-1 loses nothing.
 _EVERYDAY_CHARACTER_SETS = {"": "latin-1", "ISO_IR 6": "latin-1", "ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8"}

@@ -96,6 +96,11 @@ def comparable(kind: Kind, value: object) -> Comparable | None:
     return None if reader is None else reader(value)
 
 
+def folded(value: Comparable) -> Comparable:
+    """Text without regard to case; anything else as it is."""
+    return value.casefold() if isinstance(value, str) else value
+
+
 def _read_number(value: object) -> Comparable | None:
     return as_number((value,)) if isinstance(value, (str, int, float)) and value is not True else None
 

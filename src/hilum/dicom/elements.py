@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hilum.dicom.attributes import BULK_VRS, decode, name_of, vr_of
+from hilum.dicom.attributes import ARRAY_VRS, decode, name_of, vr_of
 from hilum.dicom.part10 import LONG_VRS, SHORT_VRS, UNDEFINED_LENGTH, UnreadableError
 
 Item: TypeAlias = dict[int, "Element"]
@@ -257,7 +257,7 @@ class Walker:
 
     def _value(self, vr: str, length: int, start: int, *, everything: bool) -> bytes | None:
         longest = _SMALL if everything else self._limits.value_bytes
-        if length > longest or (everything and vr in BULK_VRS):
+        if length > longest or (everything and vr in ARRAY_VRS):
             return None
         if not length:
             return b""

@@ -3,7 +3,7 @@
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from hilum.dicom.attributes import BULK_VRS, vr_of
+from hilum.dicom.attributes import ARRAY_VRS, vr_of
 from hilum.dicom.elements import NOTHING, PIXEL_DATA_TAGS, Item, Limits, Source, Tree, creator_of
 from hilum.dicom.part10 import LONG_VRS, SHORT_VRS, UNDEFINED_LENGTH, UnreadableError
 
@@ -77,7 +77,7 @@ def _take(dataset: "Dataset", tag: int, wanted: Tree, limits: Limits, depth: int
         return
     content = raw.value or b""
     longest = 1024 if wanted is None else limits.value_bytes
-    left_out = length == UNDEFINED_LENGTH or len(content) > longest or (wanted is None and vr in BULK_VRS)
+    left_out = length == UNDEFINED_LENGTH or len(content) > longest or (wanted is None and vr in ARRAY_VRS)
     item[tag] = (vr, length, None if left_out else bytes(content))
 
 

@@ -120,7 +120,7 @@ def scan(
 
 
 def scan_all(source: Source, recognition: Recognition | None = None, limits: Limits = _LIMITS) -> Header:
-    """The whole header without bulk values (over 1 KiB, or OB OD OF OL OV OW UN), for `Header.as_json`; otherwise like `scan`."""
+    """The whole header without bulk values (over 1 KiB, or OB OD OF OL OV OW), for `Header.as_json`; otherwise like `scan`."""
     return _Scan(source, recognition, None, limits, to_the_end=True).run()
 
 

@@ -6,18 +6,16 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from hilum.dicom.attributes import decode_characters, python_encodings, tag_of, vr_of
+from hilum.dicom.attributes import decode_characters, python_encodings
 from hilum.dicom.uids import is_valid_uid
 
 
-def invalidity(keyword: str, value: Any) -> str:
+def invalidity(vr: str, value: Any) -> str:
     """What is wrong with a present value, as the end of a sentence; empty when it is valid.
 
     Args:
-        keyword: a DICOM keyword.
         value: one value, or a list of them; numbers for numeric VRs (text means that it could not be read as one).
     """
-    vr = vr_of(tag_of(keyword))
     values: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
     return _said(vr, all(_is_valid(vr, one) for one in values))
 

@@ -1,12 +1,15 @@
 """The white list: findings that a person, or the site's settings, accept. An accepted finding is told and weighs nothing.
 
-In settings an acceptance is a check's kind, or a kind and a part of the sentence: `module-conformance` or
-`module-conformance: PatientSex`.
+In settings an acceptance is a check's kind, or a kind and words of the sentence: `module-conformance` or
+`module-conformance: PatientSex`. Words are whole words and whole numbers: "Slice 4" is not in "Slice 40", nor in "Slices 4 and 5", and
+"CodeValue" not in "ProcedureCodeSequence.CodeValue". Of a finding that tells several troubles each must have them.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from hilum.model.outcomes import Finding, Severity
 
@@ -17,7 +20,7 @@ class Acceptance:
 
     Args:
         check: the kind of check.
-        containing: only findings whose sentence has this in it, without regard to case; "" for all.
+        containing: only findings whose sentence has these words in it, without regard to case; "" for all.
         series_instance_uid: only findings about this series; "" for the whole project.
         key: ours; 0 for what stands in the settings.
     """
@@ -30,13 +33,10 @@ class Acceptance:
     at: datetime | None = None
     key: int = 0
 
-    def takes(self, check: str, sentence: str, series_instance_uid: str) -> bool:
-        """Whether it is about this finding."""
-        return (
-            self.check == check
-            and self.containing.casefold() in sentence.casefold()
-            and self.series_instance_uid in ("", series_instance_uid)
-        )
+    def takes(self, check: str, statements: Iterable[str], series_instance_uid: str) -> bool:
+        """Whether it is about all of these troubles of a check."""
+        is_concerned = self.check == check and self.series_instance_uid in ("", series_instance_uid)
+        return is_concerned and all(_has_words(one, self.containing) for one in statements)
 
     @property
     def sentence(self) -> str:
@@ -50,9 +50,25 @@ def from_setting(text: str) -> Acceptance:
     return Acceptance(check.strip(), containing.strip())
 
 
-def acceptance_of(accepted: Iterable[Acceptance], check: str, sentence: str, series_instance_uid: str) -> Acceptance | None:
-    """The first acceptance that takes it."""
-    return next((one for one in accepted if one.takes(check, sentence, series_instance_uid)), None)
+def acceptance_of(accepted: Iterable[Acceptance], check: str, statements: Sequence[str], series_instance_uid: str) -> Acceptance | None:
+    """The first acceptance that takes all of these troubles."""
+    return next((one for one in accepted if one.takes(check, statements, series_instance_uid)), None)
+
+
+def _has_words(sentence: str, words: str) -> bool:
+    return not words.strip() or _pattern(words.strip()).search(sentence) is not None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(words: str) -> re.Pattern[str]:
+    """Finds the words where neither a word, a path nor a list of numbers goes on before or behind them."""
+    before = r"(?<!\w)(?<!\w[.])" if words[0].isalnum() else ""
+    behind = r"(?!\w|[.,]\w)" if words[-1].isalnum() else ""
+    if words[0].isdigit():
+        before += r"(?<!\d, )(?<!\d and )(?<!\d to )"
+    if words[-1].isdigit():
+        behind += r"(?!, \d| and \d| to \d)"
+    return re.compile(before + re.escape(words) + behind, re.IGNORECASE)
 
 
 def accept(finding: Finding, acceptance: Acceptance | None) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 from hilum.model.judging import Operators
 from hilum.model.outcomes import SeriesInput, TemplateVerdict
 from hilum.model.records import Series
-from hilum.model.roles import Candidate, RoleSearch, called, find_roles, judge_series
+from hilum.model.roles import Candidate, RoleSearch, called, can_all_be_filled, find_roles, judge_series
 from hilum.model.templates import Template
 
 MOST_REASONS = 3  # conditions that one sentence names
@@ -45,7 +45,9 @@ class Judged:
         if self.template.rule is not None or not groups:
             groups.append(self.candidates)
         unknown = frozenset(one.series.id for group in groups for one in group if one.verdict is None)
-        if not unknown or not all(any(one.verdict is not False for one in group) for group in groups):
+        if not unknown or not (
+            can_all_be_filled(self.searches) and all(any(one.verdict is not False for one in group) for group in groups)
+        ):
             return frozenset()  # nothing is unknown, or it cannot fit whatever that says
         return unknown
 
@@ -66,23 +68,29 @@ class Judged:
 
     @cached_property
     def nearest(self) -> tuple[tuple[RoleSearch | None, Candidate], ...]:
-        """What stands in the way: for every role without a series, and for the own rule where it fits none, its nearest candidate."""
+        """What stands in the way: for every role that no series fits, and for the own rule where it fits none, its nearest candidate."""
         found: list[tuple[RoleSearch | None, Candidate]] = [
-            (search, search.refused[0]) for search in self.searches if search.chosen is None and search.refused
+            (search, search.refused[0]) for search in self.searches if not search.fitting and search.refused
         ]
         if self.template.rule is not None and self.candidates and not any(one.holds for one in self.candidates):
             found.append((None, min(self.candidates, key=lambda one: one.distance)))
         return tuple(found)
 
+    @cached_property
+    def shortages(self) -> tuple[str, ...]:
+        """For roles that other roles leave no series: why."""
+        return tuple(search.shortage for search in self.searches if search.shortage)
+
     @property
     def distance(self) -> int:
-        """How many conditions stand in the way; 0 where it fits."""
-        return sum(one.distance for _, one in self.nearest)
+        """How many conditions stand in the way, and series that are missing though some fit; 0 where it fits."""
+        return sum(one.distance for _, one in self.nearest) + len(self.shortages)
 
     def why(self) -> str:
         """One sentence, or a few."""
         if not self.fits:
-            return " ".join(_reason(search, one) for search, one in self.nearest) or "The study has no series."
+            reasons = (*(_reason(search, one) for search, one in self.nearest), *dict.fromkeys(self.shortages))
+            return " ".join(reasons) or "The study has no series."
         if self.searches:
             return f"Found {', '.join(search.required.name for search in self.searches)}."
         fitting = sum(one.holds for one in self.candidates)
@@ -106,7 +114,9 @@ class Judged:
 
 def judge_template(template: Template, version: int, series: Sequence[Series], operators: Operators) -> Judged:
     """The template's rules before the series of one study."""
-    return Judged(template, version, tuple(find_roles(template, series, operators)), tuple(judge_series(template, series, operators)))
+    return Judged(
+        template, version, tuple(find_roles(template.required_series, series, operators)), tuple(judge_series(template, series, operators))
+    )
 
 
 def nearest_of(judged: Sequence[Judged]) -> Judged | None:

@@ -6,31 +6,22 @@ Three answers: True, False, and None where the verdict hangs on an attribute tha
 yet. A missing attribute is an outcome, never an exception. Operators are handed in: this module knows none.
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any, Protocol
 
-from hilum.dicom.attributes import parse_path, vr_of
-from hilum.dicom.comparing import Kind, comparable, form_of
+from hilum.dicom.comparing import Kind, comparable
 from hilum.model.explaining import Explanation, Leaf, Reason, Sight
 from hilum.model.records import Series
-from hilum.model.rules import NUMBER_OF_INSTANCES, AllOf, AnyOf, Condition, NoneOf, Rule, Takes
+from hilum.model.remembering import Memory
+from hilum.model.rules import NUMBER_OF_INSTANCES, AllOf, AnyOf, Condition, NoneOf, Operator, Rule
+from hilum.model.wanted_values import kind_of, prepare
 
-MOST_REMEMBERED = 4096  # compiled rules, and verdicts of one condition
-MOST_SETTLED = 256  # series whose slices one condition was asked of
-
-
-class Operator(Protocol):
-    """A member of `operators/`; its `__init__.py` is the contract."""
-
-    kind: str
-    vrs: frozenset[str]
-    reads_text: bool
-    takes: Takes
-    judge: Callable[..., bool]
+MOST_COMPILED = 4096  # rules, and conditions
 
 
 class Compiled(Protocol):
@@ -58,6 +49,8 @@ class Operators:
         self._today = today
         self._conditions: dict[Condition, _Test] = {}
         self._rules: OrderedDict[int, tuple[Rule, Compiled]] = OrderedDict()
+        self._numbers = itertools.count()
+        self._memory = Memory()
 
     def compile(self, rule: Rule) -> Compiled:
         """The rule ready to be asked; the same rule is compiled once. Conditions that rules share are shared."""
@@ -66,14 +59,14 @@ class Operators:
             return known[1]
         compiled = self._compile(rule)
         self._rules[id(rule)] = (rule, compiled)  # with the rule, so that its id stays its own
-        while len(self._rules) > MOST_REMEMBERED:
+        while len(self._rules) > MOST_COMPILED:
             self._rules.popitem(last=False)
         return compiled
 
     def _compile(self, rule: Rule) -> Compiled:
         match rule:
             case Condition():
-                if len(self._conditions) > MOST_REMEMBERED:
+                if len(self._conditions) > MOST_COMPILED:
                     self._conditions.clear()
                 return self._conditions.get(rule) or self._conditions.setdefault(rule, self._test(rule))
             case AllOf(all=parts):
@@ -85,93 +78,20 @@ class Operators:
 
     def _test(self, condition: Condition) -> "_Test":
         operator = self.members[condition.operator]
-        judge, most = operator.judge, MOST_REMEMBERED
-        if getattr(operator, "needs_today", False):
-            judge, most = self._with_today(operator.judge), 0
-        asks_presence = getattr(operator, "asks_presence", False)
-        quantified = _QUANTIFIED[condition.quantifier]
-        return quantified(
-            condition, condition.attribute, kind_of(condition, operator), judge, prepare(condition, operator), asks_presence, most
+        hangs_on_day = getattr(operator, "needs_today", False)
+        return _QUANTIFIED[condition.quantifier](
+            number=next(self._numbers),
+            condition=condition,
+            path=condition.attribute,
+            kind=kind_of(condition, operator),
+            judge=self._with_today(operator.judge) if hangs_on_day else operator.judge,
+            wanted=prepare(condition, operator),
+            asks_presence=getattr(operator, "asks_presence", False),
+            memory=None if hangs_on_day else self._memory,
         )
 
     def _with_today(self, judge: Callable[..., bool]) -> Callable[..., bool]:
         return lambda actual, wanted: judge(actual, wanted, self._today())
-
-
-# --- the wanted value ----------------------------------------------------------------------------------------------------------
-
-
-def vr_of_condition(condition: Condition) -> str:
-    """The VR of what a condition asks: by the dictionary, else as the site has named it."""
-    last = parse_path(condition.attribute)[-1]
-    vr = vr_of(last.tag, last.creator)
-    return condition.vr or vr if vr == "UN" else vr
-
-
-def kind_of(condition: Condition, operator: Operator) -> Kind:
-    """As what the values are compared."""
-    return Kind.TEXT if operator.reads_text else form_of(vr_of_condition(condition)).kind
-
-
-def prepare(condition: Condition, operator: Operator) -> Any:
-    """The wanted value as it is compared.
-
-    Raises:
-        ValueError: it is none that the operator takes; the message is a sentence.
-    """
-    wanted = _WANTED[operator.takes](condition.value, kind_of(condition, operator))
-    make_ready = getattr(operator, "prepare", None)
-    return wanted if make_ready is None else make_ready(wanted)
-
-
-def _one(value: Any, kind: Kind) -> Any:
-    found = None if value is None or isinstance(value, tuple) else comparable(kind, value)
-    if found is None:
-        raise ValueError(f"{_as_said(value)} is not {kind}." if value is not None else f"It needs {kind} as its value.")
-    return found
-
-
-def _as_said(value: Any) -> str:
-    return f"A list of {len(value)} values" if isinstance(value, tuple) else repr(value)
-
-
-def _two(value: Any, kind: Kind) -> Any:
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError("It needs two values, the lower first.")
-    return _one(value[0], kind), _one(value[1], kind)
-
-
-def _several(value: Any, kind: Kind) -> Any:
-    if not isinstance(value, tuple) or not value:
-        raise ValueError("It needs a list of values.")
-    return tuple(_one(one, kind) for one in value)
-
-
-def _pattern(value: Any, kind: Kind) -> Any:  # noqa: ARG001 - every form is asked alike
-    if not isinstance(value, str) or not value:
-        raise ValueError("It needs a regular expression.")
-    return value
-
-
-def _days(value: Any, kind: Kind) -> Any:  # noqa: ARG001 - every form is asked alike
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100_000:
-        raise ValueError("It needs a number of days, zero or more.")
-    return value
-
-
-def _nothing(value: Any, kind: Kind) -> Any:  # noqa: ARG001 - every form is asked alike
-    if value is not None:
-        raise ValueError("It takes no value.")
-
-
-_WANTED: dict[Takes, Callable[[Any, Kind], Any]] = {
-    Takes.ONE: _one,
-    Takes.TWO: _two,
-    Takes.SEVERAL: _several,
-    Takes.PATTERN: _pattern,
-    Takes.DAYS: _days,
-    Takes.NOTHING: _nothing,
-}
 
 
 # --- a condition ---------------------------------------------------------------------------------------------------------------
@@ -182,18 +102,19 @@ class _Test:
     """A compiled condition that asks the first slice.
 
     Args:
+        number: no other condition has it.
         judge: the operator's, of the values of one slice and the wanted one.
-        most_remembered: of verdicts by value, since series say most things alike; 0 where a verdict hangs on the day.
+        memory: of what was found before, since series say most things alike; None where a verdict hangs on the day.
     """
 
+    number: int
     condition: Condition
     path: str
     kind: Kind
     judge: Callable[..., bool]
     wanted: Any
     asks_presence: bool
-    most_remembered: int
-    remembered: dict[Any, bool] = field(default_factory=dict)
+    memory: Memory | None
 
     def verdict(self, series: Series) -> bool | None:
         value = series.attributes.get(self.path)
@@ -216,12 +137,13 @@ class _Test:
 
     def of(self, value: Any) -> bool:
         """The verdict on what one slice has."""
-        key = tuple(value) if type(value) is list else value
-        known = self.remembered.get(key)
+        if self.memory is None:
+            return self._judge(value)
+        key = self.number, tuple(value) if type(value) is list else value
+        known = self.memory.verdicts.get(key)
         if known is None:
             known = self._judge(value)
-            if len(self.remembered) < self.most_remembered:
-                self.remembered[key] = known
+            self.memory.keep_verdict(key, known)
         return known
 
     def _judge(self, value: Any) -> bool:
@@ -248,28 +170,22 @@ class _Test:
         return "value" if self.asks_presence or self._values(value) else "unreadable"
 
 
-@dataclass(slots=True)
 class _Slices(_Test):
-    """A compiled condition over all slices; a subclass says what their verdicts make.
+    """A compiled condition over all slices; a subclass says what their verdicts make."""
 
-    Args:
-        settled: the verdict on the series asked last, by its id: templates share conditions, and a series may have thousands of values.
-    """
-
-    settled: dict[int, tuple[Series, bool | None]] = field(default_factory=dict)
+    __slots__ = ()
 
     def settle(self, verdicts: Iterable[bool]) -> bool:
         raise NotImplementedError
 
     def verdict(self, series: Series) -> bool | None:
-        known = self.settled.get(id(series))
-        if known is None:
-            known = (series, self._settle(series))  # with the series, so that its id stays its own
-            if len(self.settled) >= MOST_SETTLED:
-                self.settled.clear()
-            if self.most_remembered:
-                self.settled[id(series)] = known
-        return known[1]
+        if self.memory is None:
+            return self._settle(series)
+        # Templates share conditions, and a series may have thousands of values.
+        known = self.memory.answers_of(series)
+        if self.number not in known:
+            known[self.number] = self._settle(series)
+        return known[self.number]
 
     def _settle(self, series: Series) -> bool | None:
         first = _Test.verdict(self, series)

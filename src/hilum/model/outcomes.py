@@ -33,6 +33,7 @@ class Finding:
         series_id: our id of the series; empty when it concerns the study.
         instances: SOP Instance UIDs it is about.
         accepted: by whom and why it was accepted; then it weighs nothing, whatever its severity.
+        statements: the troubles that the sentence tells, each as a sentence of its own, where it tells several; not kept.
     """
 
     check: str
@@ -42,6 +43,7 @@ class Finding:
     series_id: str = ""
     instances: tuple[str, ...] = ()
     accepted: str = ""
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """Which series of a study takes which role of a template, and why the others did not."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from hilum.model.distinct import Contest, share_out
 from hilum.model.explaining import NOTHING_ASKED, Explanation
 from hilum.model.judging import Compiled, Operators
 from hilum.model.records import Series
 from hilum.model.templates import RequiredSeries, Template
+from hilum.model.words import joined
 
 
 class Candidate(NamedTuple):
@@ -45,16 +48,15 @@ class RoleSearch:
     Args:
         fitting: all that fit; of several, the one with most instances is first, then the lowest SeriesNumber.
         others: those that do not fit.
+        chosen: the series that takes the role, the first of the fitting that no other role needs more; None when there is none.
+        shortage: the sentence of why none is chosen although some fit; else empty.
     """
 
     required: RequiredSeries
     fitting: tuple[Candidate, ...]
     others: tuple[Candidate, ...]
-
-    @property
-    def chosen(self) -> Series | None:
-        """The series that takes the role; None when no series fits."""
-        return self.fitting[0].series if self.fitting else None
+    chosen: Series | None
+    shortage: str
 
     @cached_property
     def refused(self) -> tuple[Candidate, ...]:
@@ -62,15 +64,33 @@ class RoleSearch:
         return tuple(sorted(self.others, key=lambda one: one.distance))
 
 
-def find_roles(template: Template, series: Sequence[Series], operators: Operators) -> list[RoleSearch]:
-    """Search every required series of `template` among `series`."""
-    return [_find_role(required, series, operators.compile(required.rule)) for required in template.required_series]
+def find_roles(required: Sequence[RequiredSeries], series: Sequence[Series], operators: Operators) -> list[RoleSearch]:
+    """Search the required series of a template among `series`. A series takes one role only; as many roles as can be are filled."""
+    judged = [_judge(series, operators.compile(one.rule)) for one in required]
+    fitting = [sorted((one for one in candidates if one.holds), key=_preference) for candidates in judged]
+    takes, contests = share_out([[one.series.id for one in candidates] for candidates in fitting])
+    known = {one.id: one for one in series}
+    return [
+        RoleSearch(
+            required[place],
+            tuple(fitting[place]),
+            tuple(one for one in judged[place] if not one.holds),
+            known[takes[place]] if place in takes else None,
+            _shortage(contests[place], required, known) if place in contests else "",
+        )
+        for place in range(len(required))
+    ]
 
 
-def _find_role(required: RequiredSeries, series: Sequence[Series], rule: Compiled) -> RoleSearch:
-    judged = _judge(series, rule)
-    fitting = sorted((one for one in judged if one.holds), key=lambda one: (-one.series.number_of_instances, _number(one.series)))
-    return RoleSearch(required, tuple(fitting), tuple(one for one in judged if not one.holds))
+def can_all_be_filled(searches: Sequence[RoleSearch]) -> bool:
+    """Whether every role may still find a series of its own, once what is not known yet is known."""
+    open_to = [[one.series.id for one in (*search.fitting, *search.others) if one.verdict is not False] for search in searches]
+    return len(share_out(open_to)[0]) == len(searches)
+
+
+def _shortage(contest: Contest, required: Sequence[RequiredSeries], known: Mapping[str, Series]) -> str:
+    names = joined([required[place].name for place in contest.askers])
+    return f"{names} would have to share {joined([called(known[one]) for one in contest.things])}: a series takes one role only."
 
 
 def _judge(series: Sequence[Series], rule: Compiled | None) -> list[Candidate]:
@@ -89,6 +109,6 @@ def called(series: Series) -> str:
     return f'series {number} "{series.description}"' if number not in (None, "") else f'series "{series.description}"'
 
 
-def _number(series: Series) -> int:
-    number = series.attributes.get("SeriesNumber")
-    return int(number) if isinstance(number, (int, float)) else 1 << 30
+def _preference(one: Candidate) -> tuple[int, float, int]:
+    number = one.series.attributes.get("SeriesNumber")
+    return -one.series.number_of_instances, number if isinstance(number, (int, float)) else math.inf, one.series.key

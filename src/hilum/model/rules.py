@@ -8,10 +8,10 @@
 Here is what a rule says; `judging.py` judges it. Nothing of a rule is ever run as code.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, time
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -33,6 +33,16 @@ class Takes(StrEnum):
     NOTHING = "no value"
 
 
+class Operator(Protocol):
+    """A member of `operators/`; its `__init__.py` is the contract."""
+
+    kind: str
+    vrs: frozenset[str]
+    reads_text: bool
+    takes: Takes
+    judge: Callable[..., bool]
+
+
 def _as_written(value: Any) -> Any:
     """YAML reads an unquoted date or time as one; a rule keeps it as text."""
     if isinstance(value, (date, time)):
@@ -40,7 +50,10 @@ def _as_written(value: Any) -> Any:
     return [_as_written(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+Values = Annotated[tuple[One, ...], Field(max_length=MOST_VALUES), BeforeValidator(_as_written)]
 Value = Annotated[One | Annotated[tuple[One, ...], Field(max_length=MOST_VALUES)] | None, BeforeValidator(_as_written)]
+PrivateVr = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
+"""Of an attribute that no dictionary knows: filled in from the name that the site has given it, since it is read as that."""
 
 
 class Strict(BaseModel):
@@ -66,7 +79,7 @@ class Condition(Strict):
     value: Value = None
     quantifier: Literal["first", "any", "all"] = "first"
     missing: Literal["fails", "holds"] = "fails"
-    vr: str = Field("", pattern=r"^([A-Z]{2})?$")
+    vr: PrivateVr = ""
 
 
 class AllOf(Strict):
@@ -93,15 +106,14 @@ for _group in (AllOf, AnyOf, NoneOf):
 
 
 def with_vrs(rule: Rule, vrs: Mapping[str, str]) -> Rule:
-    """The rule with the VRs of attributes that no dictionary knows.
+    """The rule with the VRs of attributes that no dictionary knows, and with no others.
 
     Args:
         vrs: path -> VR.
     """
     match rule:
         case Condition():
-            vr = vrs.get(rule.attribute)
-            return rule.model_copy(update={"vr": vr}) if vr else rule
+            return rule.model_copy(update={"vr": vrs.get(rule.attribute, "")})
         case AllOf(all=parts):
             return AllOf(all=tuple(with_vrs(part, vrs) for part in parts))
         case AnyOf(any=parts):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from hilum.model.outcomes import Severity
 from hilum.model.review import ReviewPolicy
-from hilum.model.rules import NUMBER_OF_INSTANCES, Condition, Rule, Strict, conditions_of, with_vrs
+from hilum.model.rules import LONGEST_PATH, NUMBER_OF_INSTANCES, Condition, PrivateVr, Rule, Strict, Values, conditions_of, with_vrs
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -21,11 +21,17 @@ class RequiredSeries(Strict):
 
 
 class RequiredAttribute(Strict):
-    """An attribute that every input series must have, with a value that is valid for its VR."""
+    """An attribute that every input series must have, with a value that is valid for its VR.
 
-    attribute: str
+    Args:
+        values: the only ones that will do, compared as the operator `one-of` does; of several values each must be one of them.
+        vr: of a private attribute, as for a condition.
+    """
+
+    attribute: str = Field(min_length=1, max_length=LONGEST_PATH)
     severity: Severity = Severity.ERROR
-    values: tuple[str | float, ...] = ()  # the only ones that will do; of several values each must be one of them
+    values: Values = ()
+    vr: PrivateVr = ""
 
 
 class ProcessingStep(Strict):
@@ -74,10 +80,11 @@ class Template(Strict):
         yield from (series.rule for series in self.required_series)
 
     def with_vrs(self, vrs: Mapping[str, str]) -> "Template":
-        """The template with the VRs of private attributes that the site has named (path -> VR)."""
+        """The template with the VRs of private attributes that the site has named (path -> VR), and with no others."""
         rule = None if self.rule is None else with_vrs(self.rule, vrs)
-        required = tuple(one.model_copy(update={"rule": with_vrs(one.rule, vrs)}) for one in self.required_series)
-        return self.model_copy(update={"rule": rule, "required_series": required})
+        series = tuple(one.model_copy(update={"rule": with_vrs(one.rule, vrs)}) for one in self.required_series)
+        attributes = tuple(one.model_copy(update={"vr": vrs.get(one.attribute, "")}) for one in self.required_attributes)
+        return self.model_copy(update={"rule": rule, "required_series": series, "required_attributes": attributes})
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition of its rules."""

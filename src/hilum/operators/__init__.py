@@ -27,7 +27,7 @@ And where it is needed:
 
 from collections.abc import Sequence
 
-from hilum.dicom.comparing import FORMS, Comparable, Kind, vrs_of
+from hilum.dicom.comparing import FORMS, Comparable, Kind, folded, vrs_of
 from hilum.model.rules import Takes
 
 __all__ = ["ALL", "COMPARABLE", "DAYS", "ORDERED", "TEXTS", "Comparable", "Takes", "folded", "whole"]
@@ -37,11 +37,6 @@ COMPARABLE = ALL - vrs_of(Kind.SEQUENCE, Kind.OPAQUE)
 ORDERED = vrs_of(Kind.NUMBER, Kind.DATE, Kind.TIME, Kind.DATE_TIME, Kind.AGE)
 TEXTS = vrs_of(Kind.TEXT, Kind.DATE, Kind.TIME, Kind.DATE_TIME, Kind.AGE)
 DAYS = vrs_of(Kind.DATE, Kind.DATE_TIME)
-
-
-def folded(value: Comparable) -> Comparable:
-    """Text without regard to case; anything else as it is."""
-    return value.casefold() if isinstance(value, str) else value
 
 
 def whole(actual: Sequence[Comparable]) -> str:

@@ -35,7 +35,7 @@ def quiet_of(evidence: Evidence) -> timedelta:
 
 def _required(template: Template, evidence: Evidence) -> list[Series]:
     """The series in its roles; empty where one is missing or has a gap."""
-    searches = find_roles(template, evidence.series(), evidence.operators)
+    searches = find_roles(template.required_series, evidence.series(), evidence.operators)
     chosen = [search.chosen for search in searches if search.chosen is not None]
     if not searches or len(chosen) < len(searches):
         return []

@@ -47,11 +47,10 @@ def _roles(app: Application, template: Template, given: Sequence[Series], wanted
         if role not in names:
             raise InvalidError(f"{template.name} has no role {role!r}.", f"It has {', '.join(names) or 'none'}.")
     roles = {one.id: wanted.get(one.id, "") for one in given}
-    for search in find_roles(template, [one for one in given if not roles[one.id]], operators(app.clock)):
-        taken = set(roles.values())
-        free = [one.series.id for one in search.fitting if not roles[one.series.id]]
-        if search.required.role not in taken and free:
-            roles[free[0]] = search.required.role
+    open_roles = [required for required in template.required_series if required.role not in wanted.values()]
+    for search in find_roles(open_roles, [one for one in given if not roles[one.id]], operators(app.clock)):
+        if search.chosen is not None:
+            roles[search.chosen.id] = search.required.role
     without = [series_id for series_id, role in roles.items() if not role]
     left = [role for role in names if role not in roles.values()]
     if len(without) == len(left) == 1:

@@ -6,9 +6,9 @@ from hilum.dicom.part10 import UnreadableError
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.model.errors import HilumError
 from hilum.model.identity import SYSTEM
+from hilum.model.kept import attributes_of
 from hilum.model.outcomes import StoredBytes
 from hilum.runtime.assembling import Application
-from hilum.stages.importing import attributes_of
 from hilum.stores.packs import PackReader
 
 _LOG = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from hilum.model.reading import source_of
 from hilum.model.records import Instance, Series, Study
 from hilum.model.roles import called
 from hilum.model.templates import Template
-from hilum.model.words import count
+from hilum.model.words import count, joined
 
 _LOG = logging.getLogger(__name__)
 MOST_KNOWN = 100_000  # verdicts on single values; an enhanced series may have millions that all differ
@@ -50,7 +50,7 @@ def run(item: Item, tools: Tools) -> Outcome:
 
 
 def _accepted(finding: Finding, accepted: Sequence[Acceptance], series_instance_uid: str) -> Finding:
-    return accept(finding, acceptance_of(accepted, finding.check, finding.sentence, series_instance_uid))
+    return accept(finding, acceptance_of(accepted, finding.check, finding.statements or (finding.sentence,), series_instance_uid))
 
 
 def _subjects(
@@ -100,7 +100,7 @@ class Seen:
         for kind, troubles in self.troubles.items():
             parts: dict[Acceptance | None, dict[str, list[str]]] = {}
             for trouble, uids in troubles.items():
-                parts.setdefault(acceptance_of(accepted, kind, trouble, one.series_instance_uid), {})[trouble] = uids
+                parts.setdefault(acceptance_of(accepted, kind, (trouble,), one.series_instance_uid), {})[trouble] = uids
             for acceptance, part in parts.items():
                 concerned = {uid for uids in part.values() for uid in uids}
                 named = tuple(instance.sop_instance_uid for instance in instances if instance.sop_instance_uid in concerned)
@@ -181,5 +181,5 @@ def _told(one: Series, troubles: Mapping[str, Sequence[str]], images: int) -> st
 def _summary(found: list[Finding]) -> str:
     weights = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
     counts = [(sum(finding.severity is severity for finding in found), noun) for severity, noun in weights]
-    said = " and ".join(count(number, noun) for number, noun in counts if number)
+    said = joined([count(number, noun) for number, noun in counts if number])
     return f"{said}." if said else "Nothing found."

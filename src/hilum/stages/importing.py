@@ -16,6 +16,7 @@ from hilum.dicom.sameness import is_same_data_set
 from hilum.dicom.scanner import Wanted, scan, scan_all
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.errors import HilumError
+from hilum.model.kept import attributes_of
 from hilum.model.lifecycle import Item
 from hilum.model.outcomes import Defer, Done, Outcome, Refuse, StoredBytes, StudiesTouched
 from hilum.model.ports import Tools, Vault
@@ -178,29 +179,3 @@ def _missing_pixels(header: Header) -> str:
     if not is_image or header.pixel_data is not None or header.holds("PixelDataProviderURL"):
         return ""
     return NO_PIXELS.format(rows=header.number("Rows"), columns=header.number("Columns"))
-
-
-def attributes_of(header: Header, paths: tuple[str, ...], private_vrs: Mapping[str, str]) -> dict[str, Any]:
-    """Path -> value, or list of values where there are several (of all items, for a path through `[*]`).
-
-    What is missing is not there. What is there without a value is ""; a sequence with items, and what has no values that can be read, is
-    True.
-
-    Args:
-        private_vrs: path -> VR, for what comes without one (Implicit VR Little Endian, UN) and is in no dictionary.
-    """
-    found: dict[str, Any] = {}
-    for path in paths:
-        values = header.values(path) if "." not in path else _of_all_items(header, path)
-        if values == () and path in private_vrs:
-            values = header.values_as(path, private_vrs[path])
-        if values:
-            found[path] = values[0] if len(values) == 1 else list(values)
-        elif values is not None:
-            found[path] = header.has_content(path) or ""
-    return found
-
-
-def _of_all_items(header: Header, path: str) -> tuple[Any, ...] | None:
-    there = [values for values in header.each(path) if values is not None]
-    return tuple(value for values in there for value in values) if there else None

@@ -25,7 +25,7 @@ from hilum.model.outcomes import (
 from hilum.model.ports import Tools
 from hilum.model.records import Request, Study, Workitem
 from hilum.model.templates import Template
-from hilum.model.words import count
+from hilum.model.words import count, suggest
 
 LOOK_SOON = timedelta(seconds=2)  # housekeeping reads attributes that were named late, as often
 SEND_BY_HAND = "Choose one with `hilum assign`, or POST /series/assign."
@@ -43,7 +43,7 @@ def run(item: Item, tools: Tools) -> Outcome:
             f"Waiting until an attribute that {unread.template.name} asks for is read out of the packs: it was named after the images came."
         )
         return Defer(tools.clock() + LOOK_SOON, why)
-    chosen, why = (judged, _unknown(named)) if named else _choose(judged, run_all=tools.several_run_all)
+    chosen, why = (judged, _unknown(named, tools)) if named else _choose(judged, run_all=tools.several_run_all)
     made = [new for one in chosen for new in _workitems(one, study, requests, tools)]
     answers = tuple(request.intake_id for request in requests if request.imported and not request.answered)
     change = Matched(study.id, study.revision, _verdicts(judged), tuple(made), answers)
@@ -85,8 +85,10 @@ def _choose(judged: Sequence[Judged], *, run_all: bool) -> tuple[list[Judged], s
     return [], f"No template matches. The nearest is {nearest.template.name}, by {conditions}: {nearest.why()} {SEND_BY_HAND}"
 
 
-def _unknown(named: Sequence[str]) -> str:
-    return f"There is no report type {' or '.join(dict.fromkeys(named))}. {SEND_BY_HAND}"
+def _unknown(named: Sequence[str], tools: Tools) -> str:
+    known = [template.name for template, _ in tools.templates.newest(tools.scope)]
+    told = [f"There is no report type {name}. {suggest(name, known)}" for name in dict.fromkeys(named) if name not in known]
+    return " ".join((*told, SEND_BY_HAND))
 
 
 def _workitems(one: Judged, study: Study, requests: Sequence[Request], tools: Tools) -> list[NewWorkitem]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from hilum.model.errors import ConflictError, NotFoundError
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
 from hilum.model.templates import Template
+from hilum.model.words import suggest
 from hilum.stores.database import Database, refuse_taken
 from hilum.stores.inserting import insert_or_ignore
 from hilum.stores.schema import kept_attributes, templates
@@ -29,7 +30,7 @@ class TemplateShelf:
         with self.database.reading() as connection:
             row = connection.execute(select(templates).where(templates.c.name == name, which)).first()
         if row is None:
-            raise NotFoundError(f"There is no report type {name!r}.", f"Known are {', '.join(self.names(_scope))}.")
+            raise NotFoundError(f"There is no report type {name!r}.", suggest(name, self.names(_scope)))
         return self._parsed(row.name, row.version, row.definition), row.version
 
     def newest(self, _scope: Scope) -> list[tuple[Template, int]]:

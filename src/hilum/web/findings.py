@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from hilum.model.findings_report import CheckWords, FindingsReport, report_findings
 from hilum.model.identity import Scope
 from hilum.model.outcomes import Severity
-from hilum.model.words import count
+from hilum.model.words import count, joined
 from hilum.runtime.assembling import Application
 from hilum.runtime.registry import find_members
 from hilum.web.inlining import inlined
@@ -59,7 +59,7 @@ def _verdict(report: FindingsReport) -> str:
     """2 errors and 1 warning."""
     told = [(Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark")]
     parts = [count(number, noun) for severity, noun in told if (number := report.number_of(severity))]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or "Nothing found"
+    return joined(parts) or "Nothing found"
 
 
 @cache
