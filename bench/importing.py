@@ -62,10 +62,9 @@ def receive(app: Application, kind: Kind, number: int) -> str:
     return intake.id
 
 
-def measure(kind: Kind, number: int, parent: Path, profile: cProfile.Profile | None) -> float:
-    """Instances a second from the claim to the last commit."""
-    with _application(parent) as app, _worker(app) as worker:
-        intake_id = receive(app, kind, number)
+def import_all(app: Application, intake_id: str, number: int, profile: cProfile.Profile | None = None) -> float:
+    """Seconds from the claim to the last commit of an intake with `number` images."""
+    with _worker(app) as worker:
         if profile is not None:
             profile.enable()
         begun = time.perf_counter()
@@ -73,10 +72,16 @@ def measure(kind: Kind, number: int, parent: Path, profile: cProfile.Profile | N
         took = time.perf_counter() - begun
         if profile is not None:
             profile.disable()
-        imported = app.intakes.counts(SYSTEM, intake_id)["imported"]
-        if imported != number:
-            raise RuntimeError(f"{imported} of {number} were imported")
-        return number / took
+    imported = app.intakes.counts(SYSTEM, intake_id)["imported"]
+    if imported != number:
+        raise RuntimeError(f"{imported} of {number} were imported")
+    return took
+
+
+def measure(kind: Kind, number: int, parent: Path, profile: cProfile.Profile | None) -> float:
+    """Instances a second."""
+    with _application(parent) as app:
+        return number / import_all(app, receive(app, kind, number), number, profile)
 
 
 def main() -> int:

@@ -29,6 +29,7 @@ class Receiver(Server):
     called = "BENCH"
     has_catalogue = False
     most_associations = 1000
+    associates_quickly = True
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(folder, settings)
@@ -146,6 +147,7 @@ class PynetdicomStorescp(Receiver):
 
     name = "pynetdicom"
     most_associations = 10  # it rejects the eleventh
+    associates_quickly = False  # each association takes it 80 ms of CPU
 
     @staticmethod
     def is_there() -> bool:

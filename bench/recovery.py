@@ -7,6 +7,7 @@ of `recover_packs` is taken, which a start runs before it serves: sealed packs a
 """
 
 import argparse
+import hashlib
 import os
 import signal
 import subprocess
@@ -43,20 +44,13 @@ def write_and_die(settings: Settings, number: int, unindexed: int) -> None:
     pool = open_pool(app, "received", indexes_behind=True)
     intake = app.intakes.start(SYSTEM, NewIntake("admin", "dimse", sender="BENCH"))
     image = next(make_images(CT, 1))
+    digest = hashlib.sha256(image).digest()
     for at in range(0, number, BATCH):
         if at >= number - unindexed and not is_deaf.is_set():
             pool.settle()
             is_deaf.set()
-        waits = []
-        while len(waits) < BATCH:
-            note = MemberNote("admin", "dimse", app.clock(), intake.id, f"1.2.3.{at + len(waits)}", kind="received")
-            wait = pool.append_now(image, note)
-            if wait is None:
-                pool.make_room()
-            else:
-                waits.append(wait)
-        for wait in waits:
-            wait()
+        notes = [MemberNote("admin", "dimse", app.clock(), intake.id, f"1.2.3.{at + more}", kind="received") for more in range(BATCH)]
+        pool.store_all([(image, note, digest) for note in notes])
     os.kill(os.getpid(), signal.SIGKILL)
 
 

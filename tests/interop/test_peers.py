@@ -37,3 +37,13 @@ def test_an_unknown_peer_is_a_sentence(server: PrivateServer) -> None:
     ran = run_hilum(server, "echo", "nobody")
     assert ran.returncode == 1
     assert "There is no peer 'nobody'." in ran.stderr
+
+
+def test_a_peer_that_is_removed_is_known_no_more(server: PrivateServer) -> None:
+    assert run_hilum(server, "add", "leaving", "--ae-title", "LEAVING", "--host", "127.0.0.1", "--port", "104").returncode == 0
+    ran = run_hilum(server, "remove", "leaving")
+    assert ran.returncode == 0, ran.stderr
+    assert "leaving" not in [peer["name"] for peer in json.loads(run_hilum(server, "list", "--json").stdout)]
+    ran = run_hilum(server, "remove", "leaving")
+    assert ran.returncode == 1
+    assert "There is no peer 'leaving'." in ran.stderr

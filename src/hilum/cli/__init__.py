@@ -47,7 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "tombstone": Entry("List what was deleted."),
     "set-aside": Entry("List and delete what could not be used."),
     "project": Entry("Make, direct and list projects."),
-    "pacs": Entry("Add, list and echo PACS nodes and other DICOM peers."),
+    "pacs": Entry("Add, list, echo and remove PACS nodes and other DICOM peers."),
     "token": Entry("Make, list and revoke tokens for programs."),
     "user": Entry("Add, list and remove people."),
     "template": Entry("List, show, try and save report types."),

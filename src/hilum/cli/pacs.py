@@ -8,7 +8,7 @@ from hilum.cli import make_group
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect
 from hilum.cli.telling import print_columns, print_json, printable, say
 
-commands = make_group("Add, list and echo PACS nodes and other DICOM peers.")
+commands = make_group("Add, list, echo and remove PACS nodes and other DICOM peers.")
 
 Name = Annotated[str, typer.Argument(help="What we call it.")]
 AeTitle = Annotated[str, typer.Option("--ae-title", help="What it calls itself.")]
@@ -84,3 +84,13 @@ def echo(name: Name, server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA,
         say(printable(f"{name} did not answer. {answer['why']}"))
     if not answer["answered"]:
         raise typer.Exit(1)
+
+
+@commands.command()
+def remove(name: Name, server: Server = DEFAULT_SERVER, data: Data = DEFAULT_DATA) -> None:
+    """Remove a peer: it is neither asked nor, where only peers may, let in any more."""
+    from hilum.cli.administering import delete
+
+    with connect(server, data) as hilum:
+        delete(hilum, f"/pacs/{name}")
+    say(printable(f"{name} is known no more."))

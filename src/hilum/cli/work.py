@@ -9,14 +9,12 @@ _NICENESS = 5  # whoever sends, or looks at a page, goes before what is done in 
 
 def run(data: Data = None, config: Config = None) -> None:
     """Run stages until told to stop. A part of `hilum serve`, which starts it."""
-    import os
-
     from hilum.runtime.signalling import Waker
-    from hilum.runtime.supervised import end_with_supervisor, report_ready
+    from hilum.runtime.supervised import end_with_supervisor, report_ready, stand_back
     from hilum.runtime.working import work
 
     end_with_supervisor()
-    os.nice(_NICENESS)
+    stand_back(_NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     waker = Waker.from_environment()
     work(configure(data, config), wake=waker.wake, wait=waker.wait, on_ready=report_ready)

@@ -101,6 +101,7 @@ class DimseDoor:
         self.deliveries = deliveries
         self.policy = policy
         self.limits = core_limits
+        self.spare_buffers: list[memoryview] = []
         self.counts = Counts()
         self._directory = directory
         self._slots = slots
@@ -177,14 +178,14 @@ class DimseDoor:
             self._slots.give_back(place)
         self.counts.open = len(self._places)
 
+    def admit_now(self, request: AssociateRequest, address: str) -> Admission | None:
+        """Whose images it brings, by what was true a moment ago; None: `admit` must look, since it may just have been let in."""
+        verdict = admit(request, address, self._rules, *self._known) if self._ticks() < self._known_until else None
+        return verdict if isinstance(verdict, Admission) else None
+
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
         """Whose images it brings, or why it may not."""
         try:
-            if self._ticks() < self._known_until:
-                verdict = admit(request, address, self._rules, *self._known)
-                if isinstance(verdict, Admission):
-                    return verdict
-            # Whoever would be rejected by what was true a moment ago may just have been let in: it is asked again.
             known = await self._look_up()
         except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
             _LOG.warning("projects and peers cannot be read: %s", type(error).__name__)

@@ -53,12 +53,14 @@ class Door(Office, Protocol):
 
     limits: Limits
     policy: Policy
+    spare_buffers: list[memoryview]
     keeper: Keeper
     deliveries: Deliveries
     counts: Counts
 
     def opened(self, connection: "Connection") -> None: ...
     def requested(self, connection: "Connection") -> Rejection | None: ...
+    def admit_now(self, request: AssociateRequest, address: str) -> Admission | None: ...
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection: ...
     def leave(self, connection: "Connection") -> None: ...
     def closed(self, connection: "Connection") -> None: ...
@@ -70,7 +72,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._association = Association(Role.ACCEPTOR, door.limits)
+        self._association = Association(Role.ACCEPTOR, door.limits, door.spare_buffers)
         self._clock = Clock(self._loop, self._overdue)
         self._transport: asyncio.Transport
         self._delivery: Delivery | None = None
@@ -184,6 +186,8 @@ class Connection(asyncio.BufferedProtocol):
         rejection = self._door.requested(self)
         if rejection is not None:
             self._reject(rejection)
+        elif (admission := self._door.admit_now(request, self.address)) is not None:
+            self._accept(request, admission)
         else:
             self._admitting = self._loop.create_task(self._admit(request))
 
@@ -262,7 +266,6 @@ class Connection(asyncio.BufferedProtocol):
         if fragment.is_last:
             self._incoming = None
             self._await_answer(incoming)
-        self._pace()
 
     def _await_answer(self, incoming: Incoming) -> None:
         ended_at = self._loop.time()

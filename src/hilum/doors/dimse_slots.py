@@ -5,6 +5,7 @@ The kernel frees the locks of a process that ends, however it ends; there is not
 
 import fcntl
 import os
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Slots:
 
     def take(self, name: str, most: int) -> int | None:
         """One of the `most` places of a name (at most 65,536); None where all are taken, here or in other processes."""
-        base = int.from_bytes(sha256(name.encode()).digest()[:5]) * _ROOM
+        base = _base_of(name)
         first = os.getpid() * 31  # so that processes do not try the same places
         for number in range(min(most, _ROOM)):
             place = base + (first + number) % min(most, _ROOM)
@@ -48,3 +49,9 @@ class Slots:
         except (BlockingIOError, PermissionError):  # POSIX lets it be either
             return False
         return True
+
+
+@lru_cache(1024)
+def _base_of(name: str) -> int:
+    """The first place of a name."""
+    return int.from_bytes(sha256(name.encode()).digest()[:5]) * _ROOM

@@ -5,6 +5,7 @@ import logging
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
 
 from hilum.doors.dimse_statuses import Answer, Status
 
@@ -89,4 +90,8 @@ class Record:
             "seconds": round(now - self.began_at, 3),
         }
         what = "association" if self.is_association else "connection"
-        _LOG.info("%s closed: %s", what, " ".join(f"{name}={json.dumps(value)}" for name, value in facts.items() if value not in ("", {})))
+        _LOG.info("%s closed: %s", what, " ".join(f"{name}={_quoted(value)}" for name, value in facts.items() if value not in ("", {})))
+
+
+def _quoted(value: object) -> str:
+    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value) if isinstance(value, dict) else str(value)

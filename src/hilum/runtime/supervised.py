@@ -56,6 +56,14 @@ def take_parent() -> int | None:
     return take_descriptor(PARENT_VARIABLE) if PARENT_VARIABLE in os.environ else None
 
 
+def stand_back(niceness: int) -> None:
+    """Let other processes go before this one, and before what it starts, where there is not enough for all (setpriority(2))."""
+    os.nice(niceness)
+    # sched(7), The autogroup feature: nice(2) then counts within a session only, and each child of the supervisor has its own.
+    with suppress(OSError):  # no autogroups here, or not ours to set
+        Path("/proc/self/autogroup").write_text(str(niceness))
+
+
 def report_ready() -> None:
     """Tell the supervisor that this process can take work; once."""
     status = take_descriptor(STATUS_VARIABLE)

@@ -1,6 +1,7 @@
 """delivering: results go to the template's destinations, each once, and become listed as delivered."""
 
 from functools import partial
+from pathlib import Path
 
 from hilum.deidentification.copies import study_uid_of_copies
 from hilum.destinations import Parcel, ParcelFile
@@ -10,7 +11,6 @@ from hilum.model.ports import Tools
 from hilum.model.records import Study, Workitem
 from hilum.model.templates import Template
 from hilum.model.words import count
-from hilum.stages.bringing_back import bring_parcel_back
 from hilum.stages.scratch_files import scratch_folder
 
 
@@ -24,8 +24,14 @@ def run(item: Item, tools: Tools) -> Outcome:
     template, _ = tools.templates.find(tools.scope, workitem.template, workitem.template_version)
     with scratch_folder(tools.scratch) as scratch:
         parcel = _parcel(workitem, study, tools)
-        ready = bring_parcel_back(parcel, workitem, study, scratch, tools) if _is_brought_back(workitem, template) else parcel
+        ready = _bring_back(parcel, workitem, study, scratch, tools) if _is_brought_back(workitem, template) else parcel
         return Hold(ready) if isinstance(ready, str) else _deliver(ready, workitem, template, tools)
+
+
+def _bring_back(parcel: Parcel, workitem: Workitem, study: Study, scratch: Path, tools: Tools) -> Parcel | str:
+    from hilum.stages.bringing_back import bring_parcel_back  # with what only images need
+
+    return bring_parcel_back(parcel, workitem, study, scratch, tools)
 
 
 def _is_brought_back(workitem: Workitem, template: Template) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -100,21 +101,8 @@ def test_a_start_finds_what_was_acknowledged_and_not_indexed(vault, pool, index,
     assert recover(path, stored[0].end).members == stored[1:]
 
 
-def test_a_body_is_appended_at_once_where_a_pack_is_free(vault, pool, make_note):
-    assert pool.append_now(b"body", make_note()) is None
-    pool.make_room()
-    wait = pool.append_now(b"body", make_note())
-    assert wait is not None
-    wait()
-    pool.settle()
-    assert [member.size for member in vault.indexed] == [4]
-
-
-def test_many_that_were_appended_share_a_sync(vault, index, make_note):
+def test_bodies_that_are_stored_together_share_a_sync(vault, index, make_note):
     syncs = []
     pool = vault.pool(index=index, indexes_behind=True, sync=syncs.append)
-    pool.make_room()
-    waits = [pool.append_now(b"body", make_note(f"1.2.{number}")) for number in range(20)]
-    for wait in waits:
-        wait()
+    pool.store_all([(b"body", make_note(f"1.2.{number}"), sha256(b"body").digest()) for number in range(20)])
     assert len(syncs) == 1

@@ -54,6 +54,8 @@ from hilum.dicom.upperlayer.waiting import Deadline, Waiting
 _UNSAID_MAXIMUM_LENGTH = 0x4000
 _SENT_AT_ONCE = 0x100000
 _P_DATA_ARRIVED = "Evt10"
+# DT-2 and AR-6 indicate P-DATA and do nothing else: asked here, since the table is long for what comes several times an image.
+_P_DATA_IS_TAKEN = {state for state in STATES if TRANSITIONS.get((_P_DATA_ARRIVED, state)) in ("DT-2", "AR-6")}
 
 
 class Role(StrEnum):
@@ -66,6 +68,9 @@ class Role(StrEnum):
 class Association:
     """The upper layer's service-provider for one association.
 
+    Args:
+        spare: receive buffers, as `PDUReader` shares them.
+
     Attributes:
         role: this side's.
         limits: what the peer may ask of it.
@@ -75,14 +80,14 @@ class Association:
         must_connect, must_close: whether the driver is to open or close the transport connection, once what is to be sent is sent.
     """
 
-    def __init__(self, role: Role, limits: Limits | None = None) -> None:
+    def __init__(self, role: Role, limits: Limits | None = None, spare: list[memoryview] | None = None) -> None:
         self.role = role
         self.limits = limits or Limits()
         self.state = "Sta1"
         self.request: AssociateRequest | None = None
         self.contexts: dict[int, PresentationContext] = {}
         self.must_connect = self.must_close = False
-        self._reader = PDUReader(self.limits)
+        self._reader = PDUReader(self.limits, spare)
         self._messages = MessageReader(self.limits, self.contexts)
         self._events: deque[Event] = deque()
         self._outgoing: deque[bytes | Iterator[CutPDU]] = deque()
@@ -108,7 +113,7 @@ class Association:
         if self.state != "Sta1":
             self._process("Evt17", indication=ConnectionLost())
         self.must_connect = self.must_close = False
-        self._reader.stop()
+        self._reader.close()
 
     def get_buffer(self, _size_hint: int = -1) -> memoryview:
         """Room for received bytes (asyncio.BufferedProtocol.get_buffer). It ends the life of the views of earlier DataSetFragments.
@@ -303,8 +308,9 @@ class Association:
         if isinstance(piece, ValueFragment):
             return self._take_fragment(piece) if self._takes_p_data else None
         if isinstance(piece, PDataStarted):
-            # DT-2 and AR-6 indicate P-DATA, AA-6 ignores it; what else there is aborts
-            self._takes_p_data = Effect.INDICATE in self._arrived(_P_DATA_ARRIVED).effects
+            self._takes_p_data = self.state in _P_DATA_IS_TAKEN
+            if not self._takes_p_data:
+                self._arrived(_P_DATA_ARRIVED)  # AA-6 ignores it; what else there is aborts
             return None
         match decode_pdu(piece.pdu_type, piece.body, self.limits):
             case AssociateRequest() as request:

@@ -16,6 +16,8 @@ from hilum.dicom.upperlayer.limits import Limits
 from hilum.dicom.upperlayer.pdus import P_DATA_TF, PDU_HEADER, PDV_HEADER, PDV_OVERHEAD, lengths_of
 
 _FIRST_BUFFER_LENGTH = 0x1000
+_SPARE_BUFFERS = 32
+_NOTHING = memoryview(b"")
 
 
 class WholePDU(NamedTuple):
@@ -44,15 +46,21 @@ Piece: TypeAlias = WholePDU | PDataStarted | ValueFragment
 
 
 class PDUReader:
-    """Takes PDUs apart. It knows lengths and types, not states: what may come when is `association`'s."""
+    """Takes PDUs apart. It knows lengths and types, not states: what may come when is `association`'s.
+
+    Args:
+        spare: buffers of `limits.receive_buffer_length` bytes that nobody uses, shared by readers that come one after another: the
+            first touch of new memory costs as much as a copy.
+    """
 
     __slots__ = (
         *("_buffer", "_context_id", "_control", "_end", "_in_value", "_is_deaf", "_lent"),
-        *("_limits", "_pdu_left", "_start", "_value_left", "_wanted_length"),
+        *("_limits", "_pdu_left", "_spare", "_start", "_value_left", "_wanted_length"),
     )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, spare: list[memoryview] | None = None) -> None:
         self._limits = limits
+        self._spare = [] if spare is None else spare
         self._buffer = memoryview(bytearray(_FIRST_BUFFER_LENGTH))
         self._wanted_length = _FIRST_BUFFER_LENGTH
         self._start = self._end = 0
@@ -94,6 +102,14 @@ class PDUReader:
         self._end = self._start
         self._pdu_left = self._value_left = 0
         self._in_value = False
+
+    def close(self) -> None:
+        """Nothing is received any more: the buffer is for the next reader."""
+        self.stop()
+        self._take_back()
+        if len(self._buffer) == self._limits.receive_buffer_length and len(self._spare) < _SPARE_BUFFERS:
+            self._spare.append(self._buffer)
+        self._buffer, self._start, self._end = _NOTHING, 0, 0
 
     def next_piece(self) -> Piece | None:
         """The next piece of what was received; None: more bytes are needed.
@@ -179,7 +195,10 @@ class PDUReader:
 
     def _replace(self, length: int) -> None:
         pending = bytes(self._buffer[self._start : self._end])
-        self._buffer = memoryview(bytearray(max(length, len(pending))))
+        if self._spare and max(length, len(pending)) == self._limits.receive_buffer_length:
+            self._buffer = self._spare.pop()
+        else:
+            self._buffer = memoryview(bytearray(max(length, len(pending))))
         self._wanted_length = len(self._buffer)
         self._buffer[: len(pending)] = pending
         self._start, self._end = 0, len(pending)

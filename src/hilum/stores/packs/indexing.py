@@ -30,10 +30,6 @@ _LOG = logging.getLogger(__name__)
 class Indexing(Protocol):
     """What a pool needs."""
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether `require` may have to wait, or raise."""
-
     def require(self) -> None:
         """Raise where nothing more may be taken."""
 
@@ -61,8 +57,6 @@ class IndexBefore:
         self._index = index
         self._rounds: GroupCommit[Durable, None] = GroupCommit(self._index_round, _refuse_unindexed)
         self.join = self._rounds.join
-
-    is_behind = False
 
     def require(self) -> None:
         """Whatever is wrong shows when it is tried."""
@@ -115,10 +109,6 @@ class IndexBehind:
         self._thread = threading.Thread(target=self._run, name="hilum-index", daemon=True)
         self._thread.start()
 
-    @property
-    def is_behind(self) -> bool:
-        return self._trouble is not None or self._behind_bytes > _MOST_BEHIND_BYTES
-
     def require(self) -> None:
         if self._trouble is not None:
             self.settle()  # it may be over: whoever comes first finds out
@@ -130,7 +120,8 @@ class IndexBehind:
             self._waiting.append(durable)
             self._joined += 1
             self._count(durable, +1)
-            self._changed.notify_all()
+            if len(self._waiting) == 1 or self._behind >= _GATHER_MEMBERS:  # else it gathers anyway, and waking it costs a switch each time
+                self._changed.notify_all()
 
     def finish(self, mine: IndexRound | None) -> None:
         """It is durable: that is all."""

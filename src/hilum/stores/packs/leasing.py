@@ -52,14 +52,6 @@ class OpenPacks:
             self._opening.append(use)
         return self._open(use)
 
-    def take_free(self) -> OpenPack | None:
-        """A pack for a whole body, where one is free now; None: `take` may have to wait, or to open one."""
-        with self._changed:
-            pack = None if self._is_closed else self._free_pack()
-            if pack is not None:
-                pack.use = Use.BRIEF
-            return pack
-
     def give_back(self, pack: OpenPack) -> bool:
         """Free the pack; whether it left instead and is the caller's to seal."""
         with self._changed:
@@ -152,23 +144,15 @@ class Lease:
         Raises:
             HilumError: they are not.
         """
-        self.begin_finish(members)()
-
-    def begin_finish(self, members: list[StoredMember]) -> Callable[[], None]:
-        """The first half of `finish`, which waits for nothing; returns the second, which does."""
         self._is_over = True
         sync = self.pack.join(members)
         # What stands after a batch proves to recovery that the batch was durable, so nobody may write behind it before it is.
         is_shared = self._use is not Use.BATCH
         leaves = is_shared and self._packs.give_back(self.pack)
-
-        def wait() -> None:
-            try:
-                self._wait(self.pack, sync)
-            finally:
-                self._after(leaves if is_shared else self._packs.give_back(self.pack))
-
-        return wait
+        try:
+            self._wait(self.pack, sync)
+        finally:
+            self._after(leaves if is_shared else self._packs.give_back(self.pack))
 
     def drop(self) -> None:
         """Cut the pack back to where the lease began and give it back."""

@@ -110,23 +110,6 @@ class PackPool:
             lease.finish(members)
         return members
 
-    def append_now(self, body: bytes | bytearray | memoryview, note: MemberNote) -> Callable[[], None] | None:
-        """As `store`, without waiting for anything but the page cache.
-
-        Returns:
-            what waits until the body is durable, or raises as `store`; None: no pack is free, `make_room` first.
-        """
-        pack = None if self._indexing.is_behind else self._packs.take_free()
-        if pack is None:
-            return None
-        with Lease(self._packs, pack, Use.BRIEF, self._wait, self._retire_left) as lease:
-            return lease.begin_finish(pack.append([(body, self._marked(note), hashlib.sha256(body).digest())]))
-
-    def make_room(self) -> None:
-        """Return when `append_now` finds a pack, unless somebody else is quicker; raises as `begin`."""
-        with self._lease(Use.BRIEF):
-            pass
-
     def begin(self, note: MemberNote) -> MemberWriter:
         """Begin a member of unknown length; it holds a pack until it is committed or abandoned.
 
