@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from hilum.cli import main
+from hilum.dicom.pixels import frame
 from images import image
 
 
@@ -82,3 +84,21 @@ def test_a_sites_own_profile_is_used(tmp_path: Path) -> None:
     )
     assert main(["deid", str(given(tmp_path / "in")), str(tmp_path / "out"), "--profile", "ours", "--data", str(tmp_path / "data")]) == 0
     assert {dcmread(file).SeriesDescription for file in (tmp_path / "out").rglob("*.dcm")} == {"T1"}
+
+
+def test_a_sites_rules_for_pixels_are_followed_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    profiles, folder = tmp_path / "data" / "profiles", tmp_path / "in"
+    profiles.mkdir(parents=True)
+    folder.mkdir()
+    rule = "{name: banner, where: {Modality: US, Rows: 480, Columns: 640}, blank: [[0, 0, 640, 90]]}"
+    (profiles / "ours.yaml").write_text(f"name: ours\noptions: [clean-pixel-data]\npixels: [{rule}]\n")
+    ultrasound = get_testdata_file("examples_jpeg2k.dcm", download=False)
+    assert ultrasound
+    (folder / "1.dcm").write_bytes(Path(ultrasound).read_bytes())
+    assert main(["deid", "in", "out", "--data", "data", "--profile", "ours"]) == 0
+    (made,) = Path("out").rglob("*.dcm")
+    assert not frame(made)[:90].any()
+    (study,) = json.loads(Path("out", "deidentification-report.json").read_text())["studies"].values()
+    (counted,) = study["pixels"]
+    assert (counted["rule"], counted["action"], counted["instances"], counted["regions"]) == ("banner", "blank", 1, 1)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hilum import __version__
-from hilum.deidentification.pixels import why_pixels_are_held
+from hilum.deidentification.pixel_rules import Kept, Passed, PixelJudge
+from hilum.deidentification.pixels import Amended, Darken, PixelReport, treated
 from hilum.deidentification.plans import Compiler, IodPlan
 from hilum.deidentification.subjects import IDENTITY, Subject, subject_of, what_is_said
 from hilum.dicom.confidentiality import BASIC_PROFILE, METHODS, Method, Option
@@ -30,9 +31,10 @@ from hilum.dicom.part10 import (
     file_meta,
     guess_syntax,
 )
+from hilum.dicom.pixels import PixelError
 from hilum.dicom.rewriting import Observe, rewrite
-from hilum.dicom.rewriting_rules import Addition, Touched
-from hilum.dicom.scanner import Header, scan
+from hilum.dicom.rewriting_rules import Addition, Plan, Touched
+from hilum.dicom.scanner import Header, Wanted, scan
 from hilum.dicom.uids import is_valid_uid
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
@@ -54,6 +56,7 @@ class Rewritten:
         new_uids: original UID -> new one, of study, series, instance and frame of reference by those names.
         replaced_uids: new UID -> original one, of all that no earlier object of the subject had.
         flags: what a person should look at, as sentences.
+        pixels: what was done to its pixels.
     """
 
     subject: Subject
@@ -62,6 +65,7 @@ class Rewritten:
     touched: tuple[Touched, ...]
     flags: tuple[str, ...] = ()
     replaced_uids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pixels: PixelReport = field(default_factory=PixelReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,27 @@ class Engine:
 
     Args:
         actions: the members of `hilum.actions` by kind.
+        darken: makes regions of compressed frames dark; without it such objects are held.
+
+    Raises:
+        InvalidError: a rule of the profile names what does not exist.
     """
 
-    def __init__(self, profile: Profile, key: ProjectKey, actions: Mapping[str, Any], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        key: ProjectKey,
+        actions: Mapping[str, Any],
+        limits: Limits | None = None,
+        *,
+        darken: Darken | None = None,
+    ) -> None:
         self.profile, self.key = profile, key
         self._compiler = Compiler(profile, actions)
         self._plans: dict[str, IodPlan | None] = {}
+        self._amended: dict[tuple[str, frozenset[int]], Amended] = {}
+        self._pixels, self._darken = PixelJudge(profile), darken
+        self._wanted = Wanted(*IDENTITY.paths, *self._pixels.attributes)
         self._subjects: dict[Hashable, Subject] = {}
         self._limits = limits or Limits()
 
@@ -103,12 +122,14 @@ class Engine:
             write: takes the new object in order; on any answer but `Rewritten` what it took is to be thrown away.
         """
         try:
-            header = scan(source, IDENTITY, limits=self._limits, to_the_end=False)
+            header = scan(source, self._wanted, limits=self._limits, to_the_end=False)
             return self._judge(header) or self._rewrite(source, header, write, observe)
         except UnreadableError as error:
             return Held(str(error))
         except TruncatedError as error:
             return Held(f"It is not whole. {error}")
+        except PixelError as error:
+            return Held(error.sentence)
 
     def new_series_uid(self, source: Source) -> str:
         """What the series of an object would be called; "" where nobody can say."""
@@ -134,8 +155,7 @@ class Engine:
             return Held(why) if self.profile.encapsulated_documents == "hold" else Dropped(why)
         if self._plan(sop_class) is None:
             return Held("Its SOP Class is in no table of PS3.3 that this version has: nobody can say what it may hold.")
-        pixels = why_pixels_are_held(header)
-        return Held(pixels) if pixels else None
+        return None
 
     def _plan(self, sop_class_uid: str) -> IodPlan | None:
         if sop_class_uid not in self._plans:
@@ -166,39 +186,49 @@ class Engine:
                 return Held("Its structure is outside PS3.5 where it is no longer small.")
         return self._rewrite_straightened(source, write, observe)
 
-    def _write(self, source: Source, header: Header, subject: Subject, syntax: str, held: "_Holding", observe: Observe | None) -> Rewritten:
-        sop_class, sop_instance = header.text("SOPClassUID") or "", header.text("SOPInstanceUID") or ""
-        plan = self._plan(sop_class)
-        assert plan is not None  # noqa: S101 - judged before
-        uids = self._new_uids(header, subject)
-        new_instance = uids["instance"][1]
-        held.write(
-            file_meta(
-                sop_class,
-                new_instance,
-                syntax,
-                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-            )
-        )
+    def _write(self, source: Source, header: Header, subject: Subject, syntax: str, held: "_Holding", observe: Observe | None) -> Answer:
+        verdict = self._pixels.judge(header)
+        if isinstance(verdict, Kept):
+            return Held(verdict.why) if verdict.is_held else Dropped(verdict.why)
+        sop_class, uids = header.text("SOPClassUID") or "", self._new_uids(header, subject)
         encoding = _encoding_of(source, header.recognition, syntax)
-        offset = header.recognition.data_set_offset
-        done = rewrite(
-            source,
-            offset,
-            encoding,
-            plan,
-            subject,
-            held.write,
-            additions=self._additions(subject),
-            remembered=subject.remembered,
-            observe=observe,
-            limits=self._limits,
-        )
-        if not done.pixel_bytes and any(use.module == "image-pixel" and use.usage is Usage.MANDATORY for use in modules_of(sop_class)):
+        is_cleaned = verdict != Passed()
+        with treated(source, header, encoding, verdict, self._darken) as treatment:
+            held.write(
+                file_meta(
+                    sop_class,
+                    uids["instance"][1],
+                    treatment.transfer_syntax_uid,
+                    implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+                    implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                )
+            )
+            done = rewrite(
+                source,
+                header.recognition.data_set_offset,
+                encoding,
+                self._plan_without(sop_class, treatment.left_out),
+                subject,
+                held.write,
+                additions=sorted((*self._additions(subject, is_cleaned=is_cleaned), *treatment.additions), key=lambda one: one.tag),
+                remembered=subject.remembered,
+                observe=observe,
+                limits=self._limits,
+                pixels=treatment.value,
+            )
+        if not done.pixel_bytes and (is_cleaned or _is_image(sop_class)):
             raise TruncatedError("It is an image without Pixel Data.")
         held.release()
-        return Rewritten(subject, sop_instance, uids, tuple(done.touched), self._flags(header), subject.take_replaced_uids())
+        instance, replaced = header.text("SOPInstanceUID") or "", subject.take_replaced_uids()
+        return Rewritten(subject, instance, uids, tuple(done.touched), self._flags(header), replaced, treatment.report)
+
+    def _plan_without(self, sop_class_uid: str, left_out: frozenset[int]) -> Plan:
+        """The plan, but for attributes that a rule for pixels writes anew."""
+        plan = self._plan(sop_class_uid)
+        assert plan is not None  # noqa: S101 - judged before
+        if not left_out:
+            return plan
+        return self._amended.setdefault((sop_class_uid, left_out), Amended(plan, left_out))
 
     def _rewrite_straightened(self, source: Source, write: Callable[[bytes], object], observe: Observe | None) -> Answer:
         """The slower way: pydicom reads the whole object and writes it as PS3.5 wants it, and that is rewritten."""
@@ -208,7 +238,7 @@ class Engine:
         if straight is None:
             return Held("Its structure is outside PS3.5, and pydicom does not understand it either.")
         again = Source.of_bytes(straight)
-        header = scan(again, IDENTITY, limits=self._limits, to_the_end=False)
+        header = scan(again, self._wanted, limits=self._limits, to_the_end=False)
         refused = self._judge(header)
         if refused is not None:
             return refused
@@ -229,7 +259,7 @@ class Engine:
         found = {name: (header.text(keyword) or "").strip() for name, keyword in named.items()}
         return {name: (uid, uid if retains else subject.replace_uid(uid)) for name, uid in found.items() if uid}
 
-    def _additions(self, subject: Subject) -> list[Addition]:
+    def _additions(self, subject: Subject, *, is_cleaned: bool) -> list[Addition]:
         """What every de-identified object says of itself (PS3.15 E.1), by increasing tag."""
         pseudonym = subject.patient_pseudonym.encode("ascii")
         method = f"{ENGINE}, profile {self.profile.name} version {self.profile.version}, {self.profile.digest}"[:64].encode("ascii")
@@ -242,7 +272,7 @@ class Engine:
             Addition(0x00100020, "LO", pseudonym),
             Addition(0x00120062, "CS", b"YES"),
             Addition(0x00120063, "LO", method),
-            Addition(0x00120064, "SQ", items=[_code(one) for one in methods_of(self.profile)]),
+            Addition(0x00120064, "SQ", items=[_code(one) for one in methods_of(self.profile, is_cleaned=is_cleaned)]),
             Addition(0x00280303, "CS", dates.encode("ascii")),
         ]
 
@@ -255,10 +285,16 @@ class Engine:
         return ()
 
 
-def methods_of(profile: Profile) -> list[Method]:
-    """The codes of CID 7050 that are true: visual features are flagged, never cleaned, so their option is not claimed."""
-    claimed = [option for option in Option if option in profile.options and option is not Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES]
-    return [BASIC_PROFILE, *(METHODS[option] for option in claimed)]
+def methods_of(profile: Profile, *, is_cleaned: bool) -> list[Method]:
+    """The codes of CID 7050 that are true: visual features are flagged, never cleaned, and pixels are where a rule was followed."""
+    untrue = (
+        {Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES} if is_cleaned else {Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES, Option.CLEAN_PIXEL_DATA}
+    )
+    return [BASIC_PROFILE, *(METHODS[option] for option in Option if option in profile.options - untrue)]
+
+
+def _is_image(sop_class_uid: str) -> bool:
+    return any(use.module == "image-pixel" and use.usage is Usage.MANDATORY for use in modules_of(sop_class_uid))
 
 
 def _code(method: Method) -> list[Addition]:

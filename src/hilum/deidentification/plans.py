@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from hilum.deidentification.pixel_rules import PixelJudge
 from hilum.dicom import iods
 from hilum.dicom.attributes import keyword_of, tag_of, vr_of
+from hilum.dicom.blanking import IMAGE_KEYWORDS
 from hilum.dicom.confidentiality import Demand, Need, Option, Row, code_of, resolve, row_of
 from hilum.dicom.rewriting_rules import UNLISTED, Change, Occurrence, Plan, Rule, leave_out
 from hilum.model.errors import InvalidError
@@ -24,6 +26,8 @@ _DATE_OPTIONS = {Option.RETAIN_FULL_DATES: "K", Option.RETAIN_MODIFIED_DATES: "C
 _PATIENT_AGE, _CONTENT_SEQUENCE, _CODE_MEANING = 0x00101010, 0x0040A730, 0x00080104
 _PATIENT_GROUP = 0x0010
 _REPLACED_AT_TOP = frozenset({0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
+# Without Number of Frames, say, the frames of an object whose IOD has one only would be there, and nobody would see them.
+_IMAGE_TAGS, _READS_PIXELS = frozenset(map(tag_of, IMAGE_KEYWORDS)), "it tells how the pixels are read"
 # PS3.3 C.7.6.16.2.25: what a converted object took over from the CT, MR and PET images that it was made of.
 _CONVERTED = frozenset({0x00209170, 0x00209171})
 _CLASSIC = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128")
@@ -65,7 +69,7 @@ class IodPlan(Plan):
             return self._compiler.overriding(override, tag, need, self._below(tag, found, dummy=False))
         row = row_of(tag)
         if row is None and not found:
-            return UNLISTED
+            return self._compiler.doing(Demand.KEEP, tag, need, _READS_PIXELS) if self._is_top and tag in _IMAGE_TAGS else UNLISTED
         return self._of_table(tag, row, need, found) if row is not None else self._of_vr(tag, keyword, need, found)
 
     def _of_table(self, tag: int, row: Row, need: Need, found: Sequence[iods.AttributeRule]) -> Rule:
@@ -245,11 +249,12 @@ def _judge(override: Override) -> Callable[[int], bool]:
 
 
 def check_profile(profile: Profile, actions: Actions) -> None:
-    """Raise InvalidError where a profile names actions or attributes that do not exist, or settings that an action does not take."""
+    """Raise InvalidError where a profile names actions or attributes that do not exist, or values and settings that they do not take."""
     from pydantic import ValidationError
 
     from hilum.dicom.attributes import UnknownAttributeError
 
+    PixelJudge(profile)
     try:
         compiler = Compiler(profile, actions)
         for override in profile.overrides:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hilum.deidentification.engine import ENGINE, Answer, Dropped, Held, Rewritten, methods_of
+from hilum.deidentification.pixels import PixelReport
 from hilum.dicom.attributes import keyword_of
 from hilum.model.profiles import Profile
 
@@ -20,6 +21,7 @@ class StudyReport:
     held: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
+    pixels: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
 
     def add(self, answer: Answer) -> None:
         """Count one object."""
@@ -27,6 +29,7 @@ class StudyReport:
         match answer:
             case Rewritten():
                 self.flags.update(answer.flags)
+                self._add_pixels(answer.pixels)
                 for path, rule in answer.touched:
                     self.actions[rule.action] += 1
                     self.attributes[path, rule.action, rule.reason] += 1
@@ -34,6 +37,16 @@ class StudyReport:
                 self.held[answer.why] += 1
             case Dropped():
                 self.dropped[answer.why] += 1
+
+    def _add_pixels(self, done: PixelReport) -> None:
+        counts = self.pixels.setdefault((done.rule, done.action), Counter())
+        counts.update(
+            instances=1,
+            frames=done.frames,
+            regions=done.regions * done.frames,
+            emptied_segments=done.emptied,
+            cleared_overlays=int(done.has_cleared_bits),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The report; `before` and `after` of an attribute say only whether it has a value."""
@@ -44,6 +57,7 @@ class StudyReport:
             "held": dict(self.held),
             "dropped": dict(self.dropped),
             "flags": dict(self.flags),
+            "pixels": [{"rule": rule, "action": action, **counts} for (rule, action), counts in sorted(self.pixels.items())],
         }
 
 
@@ -74,7 +88,7 @@ def describe(profile: Profile, key_id: str) -> dict[str, Any]:
         "profile_version": profile.version,
         "profile_digest": profile.digest,
         "options": sorted(profile.options),
-        "methods": [f"{method.value} {method.meaning}" for method in methods_of(profile)],
+        "methods": [f"{method.value} {method.meaning}" for method in methods_of(profile, is_cleaned=True)],
         "key": key_id,
         "self_check": "every copy was read again and searched for whom its original names",
     }

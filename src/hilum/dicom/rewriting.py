@@ -9,7 +9,7 @@ PS3.5 7 raises `OddError`, and it is for the caller to choose a slower way or to
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,9 @@ _CHARACTER_SET = 0x00080005
 
 Observe = Callable[[tuple[int, ...], Rule, str, bytes, bytes | None], None]
 """Told of every element outside sequences' own: path, rule, VR, value before and after (None: left out). Used for previews."""
+
+PixelValue = Callable[[Source, PixelDataElement], Iterable[bytes]]
+"""What is written as the value of Pixel Data: as long as it was, or up to the end of its fragments where they have no length."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ def rewrite(
     remembered: dict[Any, Any] | None = None,
     observe: Observe | None = None,
     limits: Limits | None = None,
+    pixels: PixelValue | None = None,
 ) -> Rewritten:
     """Write the data set that begins at `offset` again.
 
@@ -71,6 +75,7 @@ def rewrite(
         additions: by increasing tag; they stand for the elements of the same tags.
         remembered: changes made for the same subject, between objects of a series.
         observe: see `Observe`.
+        pixels: gives the value of Pixel Data; None: it is copied.
 
     Raises:
         OddError: its structure is outside PS3.5 7.
@@ -78,7 +83,7 @@ def rewrite(
         UnreadableError: a limit is exceeded.
     """
     memory = {} if remembered is None else remembered
-    return _Rewriter(source, encoding, subject, write, list(additions), memory, observe, limits or Limits()).run(plan, offset)
+    return _Rewriter(source, encoding, subject, write, list(additions), memory, observe, limits or Limits(), pixels).run(plan, offset)
 
 
 class _Rewriter:
@@ -92,7 +97,9 @@ class _Rewriter:
         remembered: dict[Any, Any],
         observe: Observe | None,
         limits: Limits,
+        pixels: PixelValue | None,
     ) -> None:
+        self._pixels = pixels
         self._source, self._encoding, self._subject, self._write = source, encoding, subject, write
         self._additions, self._remembered, self._observe, self._limits = additions, remembered, observe, limits
         self._path: list[int] = []
@@ -225,15 +232,19 @@ class _Rewriter:
             return
         at = self._base + start
         end = at + length
+        pixel_data = PixelDataElement(tag, vr or "OW", at, None if length == UNDEFINED_LENGTH else length)
         if length == UNDEFINED_LENGTH:
             if self._source.size is None:
                 raise OddError
-            pixel_data = PixelDataElement(tag, vr or "OW", at, None)
             end, trouble = find_end(self._source, pixel_data, self._limits, big_endian=self._encoding.big_endian)
             if trouble is not None:
                 raise TruncatedError(trouble)
         self._write(self._content[self._at : start])
-        self._stream(at, end)
+        if self._pixels is None:
+            self._stream(at, end)
+        else:
+            for chunk in self._pixels(self._source, pixel_data):
+                self._write(chunk)
         self._rewritten.pixel_bytes = end - at
         self._kept_from = self._at
 

@@ -131,6 +131,7 @@ class Tools:
         several_run_all: several templates that match a study all run; else a person chooses.
         limits: what a processor may use (`processors.Limits`).
         decoder: makes what decodes the pixels of one study (`checks.PixelDecoder`) out of these tools.
+        darken: makes what makes regions of compressed frames dark (`deidentification.pixels.Darken`) out of these tools.
         asker: makes what asks programs for their opinion (`checks.ToolRunner`), likewise.
         accepted: what people accept of a project's findings.
         accepted_everywhere: what the site's settings accept.
@@ -161,6 +162,7 @@ class Tools:
     destinations: Mapping[str, Any]
     limits: Any
     decoder: Callable[["Tools"], Any]
+    darken: Callable[["Tools"], Any]
     asker: Callable[["Tools"], Any]
     accepted: Callable[[Scope, str], Sequence[Acceptance]]
     accepted_everywhere: Sequence[Acceptance]

@@ -185,6 +185,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
     from hilum.processors import Host as ProcessorHost
     from hilum.runtime.asking_tools import ToolAsker
     from hilum.runtime.children import GuardedChildren
+    from hilum.runtime.darkening import ChildDarkener
     from hilum.runtime.decoding import ChildDecoder
 
     processor_host = ProcessorHost(GuardedChildren())
@@ -213,6 +214,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         accepted=app.acceptances.list_accepted,
         accepted_everywhere=tuple(map(from_setting, app.settings.accepted_findings)),
         decoder=partial(ChildDecoder, seconds=app.settings.decoding_seconds),
+        darken=lambda tools: ChildDarkener(tools.scratch, tools.until_stopped),
         asker=partial(ToolAsker, allowed=app.settings.check_tools),
         several_run_all=app.settings.several_templates == "all",
         scratch=app.settings.scratch,

@@ -19,10 +19,20 @@ from hilum.dicom.elements import Source
 from hilum.model.errors import ConflictError, InvalidError
 from hilum.model.keys import ProjectKey
 from hilum.model.profiles import Profile
+from hilum.runtime.darkening import ChildDarkener
 from hilum.runtime.registry import find_members
 
 REPORT = "deidentification-report.json"
 _ASIDE = ".unchecked-"
+
+
+def make_engine(profile: Profile, key: ProjectKey, scratch: Path) -> Engine:
+    """An engine whose compressed frames are made dark by child processes.
+
+    Args:
+        scratch: a folder for what a child needs on disk for a while.
+    """
+    return Engine(profile, key, find_members("hilum.actions"), darken=ChildDarkener(scratch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,9 @@ def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, 
         raise InvalidError(f"The profile {profile.name} changes nothing.", "Copy the files, or name another profile.")
     files = [given] if given.is_file() else sorted(path for path in given.rglob("*") if path.is_file() and not path.is_symlink())
     _check_target(given, out)
-    engine = Engine(profile, key, find_members("hilum.actions"))
     studies: dict[str, StudyReport] = {}
     with _Run(out) as run:
+        engine = make_engine(profile, key, run.aside)
         for number, path in enumerate(files, start=1):
             answer = run.take(number, path, engine)
             name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
@@ -103,9 +113,9 @@ class _Run:
     """The files of one run: written aside, and put in their place, a series at once, when it is known that it is whole."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._aside = out, out / f"{_ASIDE}{uuid.uuid4()}"
-        self._aside.mkdir()
-        self._lock = _lock(self._aside)
+        self._out, self.aside = out, out / f"{_ASIDE}{uuid.uuid4()}"
+        self.aside.mkdir()
+        self._lock = _lock(self.aside)
         self._series: dict[str, list[tuple[Path, str]]] = {}
         self._unwhole: set[str] = set()
         self.held: list[tuple[str, str]] = []
@@ -115,12 +125,12 @@ class _Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._aside)
+        shutil.rmtree(self.aside)
         os.close(self._lock)
 
     def take(self, number: int, path: Path, engine: Engine) -> Answer:
         """De-identify one file."""
-        made = self._aside / f"{number}.dcm"
+        made = self.aside / f"{number}.dcm"
         with path.open("rb") as read, made.open("wb") as written:
             size = os.fstat(read.fileno()).st_size
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
@@ -152,7 +162,7 @@ class _Run:
             if series in self._unwhole:
                 self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files]
                 continue
-            folder = self._aside / (series or "no-series")
+            folder = self.aside / (series or "no-series")
             folder.mkdir()
             for made, instance in files:
                 self._place(made, folder, instance)

@@ -96,7 +96,7 @@ def _deidentify(workitem: Workitem, profile: Profile, key: ProjectKey, named: Ma
     from hilum.deidentification.engine import Engine
     from hilum.deidentification.reports import describe
 
-    copying = Copying(Engine(profile, key, tools.actions), tools.vault)
+    copying = Copying(Engine(profile, key, tools.actions, darken=tools.darken(tools)), tools.vault)
     with tools.deidentified_pool.batch() as batch:
         for series, instance in _inputs(workitem, tools):
             copying.take(batch, _note(workitem, tools), series, instance)

@@ -70,7 +70,12 @@ def decode_all(source: "Path | str | Dataset", *, max_pixels: int = MAX_PIXELS, 
         return frames
 
 
-def decode(image: Image, index: int, max_pixels: int, max_bytes: int) -> "Pixels":
+def decode(image: Image, index: int, max_pixels: int, max_bytes: int, *, keeps_ybr: bool = False) -> "Pixels":
+    """As `frame`, of what is open.
+
+    Args:
+        keeps_ybr: what the codec gives as YBR_* is not made RGB.
+    """
     frames = number_of_frames_of(image.dataset)
     if not 0 <= index < frames:
         raise PixelError(f"There is no frame {index + 1}: the instance has {frames}.")
@@ -78,8 +83,9 @@ def decode(image: Image, index: int, max_pixels: int, max_bytes: int) -> "Pixels
     syntax = transfer_syntax_of(image.dataset)
     if syntax.is_private or not syntax.is_transfer_syntax:
         raise NoDecoderError("The transfer syntax is private or unknown.")
-    decode = _compressed if syntax.is_encapsulated else _native
-    return decode(image, syntax, index, frames, max_pixels, max_bytes)
+    if not syntax.is_encapsulated:
+        return _native(image, syntax, index, frames)
+    return _compressed(image, syntax, index, frames, max_pixels, max_bytes, keeps_ybr=keeps_ybr)
 
 
 def number_of_frames_of(dataset: "Dataset") -> int:
@@ -99,14 +105,14 @@ def _check_size(dataset: "Dataset", max_pixels: int, max_bytes: int) -> None:
         raise PixelError(f"A frame of {rows * columns * samples * bits // 8} bytes is larger than the {max_bytes} that are allowed.")
 
 
-def _native(image: Image, syntax: Any, index: int, frames: int, *_: int) -> "Pixels":
+def _native(image: Image, syntax: Any, index: int, frames: int) -> "Pixels":
     from pydicom.pixels.decoders.base import get_decoder
 
     options = _options(image, syntax, frames)
     return get_decoder(syntax).as_array(image.value, index=index, **options)[0]
 
 
-def _compressed(image: Image, syntax: Any, index: int, frames: int, max_pixels: int, max_bytes: int) -> "Pixels":
+def _compressed(image: Image, syntax: Any, index: int, frames: int, max_pixels: int, max_bytes: int, *, keeps_ybr: bool) -> "Pixels":
     from pydicom.encaps import encapsulate, get_frame
     from pydicom.pixels.decoders.base import get_decoder
 
@@ -119,7 +125,7 @@ def _compressed(image: Image, syntax: Any, index: int, frames: int, max_pixels: 
     if len(codes) > max_bytes:
         raise PixelError(f"A compressed frame of {len(codes)} bytes is larger than the {max_bytes} that are allowed.")
     _check_codes(codes, syntax, max_pixels)
-    return decoder.as_array(encapsulate([codes]), index=0, decoding_plugin=chosen[0], **options)[0]
+    return decoder.as_array(encapsulate([codes]), index=0, decoding_plugin=chosen[0], raw=keeps_ybr, **options)[0]
 
 
 def _options(image: Image, syntax: Any, frames: int) -> dict[str, Any]:
