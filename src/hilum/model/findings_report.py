@@ -103,9 +103,9 @@ def report_findings(
 
 
 def _named(uids: Sequence[str], numbers: Mapping[str, str]) -> tuple[NamedInstance, ...]:
-    """In the order of their numbers, as a person looks them up."""
+    """In the order of their numbers, as a person looks them up; those without one last."""
     named = [NamedInstance(uid, numbers.get(uid, "")) for uid in uids]
-    return tuple(sorted(named, key=lambda one: (len(one.number), one.number)))
+    return tuple(sorted(named, key=lambda one: (not one.number, len(one.number), one.number)))
 
 
 def _report_series(one: Series, instances: Sequence[Instance], named: Mapping[Severity, set[str]]) -> ReportedSeries:
