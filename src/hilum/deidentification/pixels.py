@@ -20,7 +20,9 @@ from hilum.dicom.rewriting import PixelValue, rewrite
 from hilum.dicom.rewriting_rules import Addition, Plan, Rule, leave_out
 from hilum.dicom.scanner import Header
 
-_NATIVE = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
+NATIVE = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
+"""PS3.5 A.1 to A.3: pixels are not compressed, and have a length."""
+
 _CHUNK = 1 << 20
 
 BURNED_IN_ANNOTATION, PHOTOMETRIC, PLANAR_CONFIGURATION = 0x00280301, 0x00280004, 0x00280006
@@ -96,7 +98,7 @@ def treated(source: Source, header: Header, encoding: Encoding, verdict: Passed 
     syntax = header.recognition.transfer_syntax_uid
     if isinstance(verdict, Passed):
         yield _passed(header, syntax, verdict)
-    elif syntax in _NATIVE:
+    elif syntax in NATIVE:
         image = Image.of(header)
         treatment = Treatment(syntax, report=_report(verdict, image))
         treatment.value = lambda of, element: blank_native(of, element, image, verdict.blanking, clears_unused_bits=image.has_overlay)
@@ -112,7 +114,7 @@ def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
         treatment.value = _emptying(max(int(header.number("NumberOfFrames") or 1), 1), treatment.report)
     if declares_overlay(header):
         image = Image.of(header)
-        if syntax in _NATIVE:
+        if syntax in NATIVE:
             treatment.value = lambda of, element: blank_native(of, element, image, Blanking(), clears_unused_bits=True)
             treatment.report.has_cleared_bits = True
         else:
@@ -138,6 +140,9 @@ def _check_overlays(image: Image) -> None:
 
 
 def _report(verdict: Blanked, image: Image) -> PixelReport:
+    named = verdict.blanking.frames or frozenset()
+    if any(frame >= image.frames for frame in named):
+        raise PixelError(f"The rule {verdict.rule} names frames that the instance has not.")
     frames = verdict.blanking.count(image.frames)
     return PixelReport(verdict.rule, "blank", len(verdict.blanking.regions), frames, has_cleared_bits=image.has_overlay)
 
