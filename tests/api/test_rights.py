@@ -15,9 +15,21 @@ from hilum.model.records import MemberState
 ID = re.compile(r"{(\w+)(?::path)?}")
 OPEN = {"/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready", f"{PREFIX}/openapi.json"}
 # What a path's parameter names: the id is looked up among what the project holds.
-_BY_NAME = ("/templates/{name}", "/templates/{name}/yaml", "/templates/{name}/dry-run", "/pacs/{name}", "/pacs/{name}/echo")
+_BY_NAME = (
+    "/profiles/{name}",
+    "/templates/{name}",
+    "/templates/{name}/yaml",
+    "/templates/{name}/dry-run",
+    "/pacs/{name}",
+    "/pacs/{name}/echo",
+)
 NOT_OF_A_PROJECT = {f"{PREFIX}{path}" for path in _BY_NAME} | {"/static/{name}"}
-NAMES = {"/templates": {"name": "nifti"}, "/templates/{name}": {"name": "nifti"}, "/static": {"name": "pages.css"}}
+NAMES = {
+    "/profiles": {"name": "basic"},
+    "/templates": {"name": "nifti"},
+    "/templates/{name}": {"name": "nifti"},
+    "/static": {"name": "pages.css"},
+}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/uploads/{upload_id}/offer"): {"files": []},
     ("DELETE", "/studies/{study_id}"): {"reason": "a test"},

@@ -74,7 +74,7 @@ def test_held_names_the_item_the_sentence_and_the_mend(at_server: Callable, held
 
     assert 'Slice 17 is missing in series 3 "FLAIR"' in line
     assert line.startswith(f"study {held['accession_number']}, brain_ms  project admin, held at deidentifying for ")
-    assert "-> send what is missing, and the study is looked at again by itself: hilum upload FOLDER --project admin" in line
+    assert "-> send the images that the reason asks for, if any, and the study is looked at again by itself: hilum upload FOLDER" in line
     assert f"hilum retry {held['id']}" in line
     assert "Nothing needs a person." in at_server("held", "--project", "none").stdout
 
@@ -200,6 +200,28 @@ def test_doctor_sees_the_server(at_server: Callable, server: tuple[PrivateServer
     found = {answer["what"]: answer["found"] for answer in answers}
     assert "takes images" in found["server"]
     assert "made durable a second" in found["disk sync"]
+
+
+def test_doctor_names_the_project_whose_key_is_missing(hilum: Callable, tmp_path: Path) -> None:
+    from hilum.model.identity import SYSTEM
+    from hilum.model.templates import Template
+    from hilum.runtime.assembling import assemble
+    from hilum.runtime.preparing import prepare
+    from hilum.runtime.settings import load_settings
+
+    settings = load_settings(data=tmp_path / "data", free_disk_bytes=0)
+    prepare(settings)
+    asked = ("doctor", "--json", "--data", settings.data, "--http", "127.0.0.1:0", "--dimse", "off")
+    assert not [one for one in json.loads(hilum(*asked).stdout) if one["what"] == "key"]
+    app = assemble(settings)
+    app.templates.save(SYSTEM, Template.model_validate({"name": "hidden", "processing": [{"processor": "dcm2niix"}]}), new=True)
+    app.close()
+    (there,) = [one for one in json.loads(hilum(*asked).stdout) if one["what"] == "key"]
+    assert there["ok"]
+    (settings.keys_folder / "admin.keys").unlink()
+    (missing,) = [one for one in json.loads(hilum(*asked).stdout) if one["what"] == "key"]
+    assert missing["found"] == "project admin has none, and template hidden needs one"
+    assert "`hilum key create admin`" in missing["mend"]
 
 
 def test_doctor_of_a_data_directory_that_is_not_there_says_so(hilum: Callable, tmp_path: Path) -> None:

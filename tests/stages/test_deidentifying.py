@@ -1,8 +1,10 @@
 """The stage deidentifying on a whole line: real images, profiles, keys, and who learns what."""
 
 import io
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,13 @@ import pytest
 from counting import Counting
 from line import Line, open_line, settings_in
 
+from hilum.model.errors import ConflictError, InvalidError
 from hilum.model.identity import SYSTEM
+from hilum.model.keys import ProjectKey
 from hilum.model.lifecycle import Stage, Status
 from hilum.model.records import Workitem
+from hilum.runtime.keys import open_keys
+from hilum.runtime.stepping import StopError
 from images import image, read_folder, series_of
 
 NAME, NUMBER, PHYSICIAN, STUDY = "Quixotella^Zephyrine", "PLANTED-4711", "Wunderlichter^Ottokar", "1.2.826.0.1.77.1"
@@ -323,3 +329,86 @@ def test_without_a_rule_an_ultrasound_image_is_held_with_the_reason(line: Line) 
     workitem = sent(line, {"1.dcm": Path(ultrasound).read_bytes()}, report_type=template(line))
     assert workitem.item.status is Status.HELD
     assert "no rule says where" in workitem.item.why
+
+
+def test_a_worker_that_dies_among_the_copies_leaves_none_and_the_next_one_makes_the_same(tmp_path: Path, counting: Counting) -> None:
+    settings = settings_in(tmp_path / "data")
+    with open_line(settings, processors={"counting": counting}) as line:
+        intake = line.upload(planted([1, 2, 3]), report_type=template(line))
+        line.run_until(Stage.DEIDENTIFYING)
+        settle, line.worker._tools = line.worker._tools, replace(line.worker._tools, check_stop=_stop_after(2))
+        assert line.worker.step()  # it is given back in the midst
+        line.worker._tools = settle
+        (workitem,) = line.workitems(line.study(intake))
+        assert (workitem.item.stage, copies(line, workitem)) == (Stage.DEIDENTIFYING, [])
+    with open_line(settings, processors={"counting": counting}) as line:
+        line.run()
+        (workitem,) = line.workitems(line.study(intake))
+        assert (workitem.item.status, len(copies(line, workitem))) == (Status.FINISHED, 3)
+
+
+def _stop_after(times: int) -> Callable[[], None]:
+    asked = itertools.count(1)
+
+    def check() -> None:
+        if next(asked) > times:
+            raise StopError
+
+    return check
+
+
+def test_a_large_object_takes_no_more_memory_than_a_small_one(line: Line) -> None:
+    import tracemalloc
+
+    rows = columns = 5000
+    large = image(1, study=STUDY, **PLANTED, Rows=rows, Columns=columns, PixelData=bytes(rows * columns * 2))
+    line.upload({"large.dcm": large}, report_type=template(line))
+    line.run_until(Stage.DEIDENTIFYING)
+    tracemalloc.start()
+    try:
+        assert line.worker.step()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (workitem,) = line.workitems(line.app.catalogue.find_study(SYSTEM, STUDY))
+    assert len(copies(line, workitem)) == 1
+    assert peak < len(large) // 2
+
+
+@pytest.mark.parametrize("digits", ["", "z" * 64, "ab" * 31])
+def test_keys_of_the_environment_that_are_none_stop_the_start_without_being_told(tmp_path: Path, digits: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        open_keys(settings_in(tmp_path / "data", keys=f"admin={digits}"))
+    assert "HILUM_KEYS does not hold keys." in str(caught.value)
+    assert not digits or digits not in str(caught.value)
+
+
+def test_a_key_of_the_environment_is_worked_with_and_lies_in_no_file(tmp_path: Path, counting: Counting) -> None:
+    secret = "5e" * 32
+    settings = settings_in(tmp_path / "data", keys=f"ward={secret} admin={secret},{'6f' * 32}")
+    with open_line(settings, processors={"counting": counting}) as line:
+        workitem = sent(line, planted([1]), report_type=template(line))
+        assert workitem.provenance["deidentification"]["key"] == ProjectKey.of_secret(bytes.fromhex("6f" * 32)).id
+        assert not settings.keys_folder.exists()
+        assert secret not in repr(settings)
+        with pytest.raises(ConflictError):
+            line.keys().create("ward")
+        with pytest.raises(ConflictError):
+            line.keys().rotate("ward")
+
+
+def test_a_key_of_the_environment_that_is_not_the_file_s_holds(tmp_path: Path, counting: Counting) -> None:
+    settings = settings_in(tmp_path / "data")
+    with open_line(settings):
+        pass  # makes the key of admin
+    with open_line(settings_in(tmp_path / "data", keys=f"admin={'5e' * 32}"), processors={"counting": counting}) as line:
+        workitem = sent(line, planted([1]), report_type=template(line))
+        assert workitem.item.status is Status.HELD
+        assert "HILUM_KEYS is not the one in" in workitem.item.why
+
+
+def test_a_site_s_folder_of_keys_gets_none_by_itself(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "data", keys_dir=tmp_path / "secrets")
+    with open_line(settings) as line:
+        assert line.keys().find("admin") == []
+    assert not (tmp_path / "secrets").exists()

@@ -54,16 +54,17 @@ def _work_and_die(settings, days: int, chance: random.Random) -> bool:
     return False
 
 
-def _prepare(line: Line) -> None:
-    line.save_template("count", active=False, destinations=[{"destination": "folder"}])
+def _prepare(line: Line, profile: str) -> None:
+    line.save_template("count", active=False, deidentification=profile, destinations=[{"destination": "folder"}])
     line.upload(series_of(range(1, 40)), report_type="count")
 
 
 @pytest.mark.slow
-def test_killed_ten_times_the_worker_leaves_every_instance_and_every_result_once(tmp_path):
+@pytest.mark.parametrize("profile", ["keep", "basic"])
+def test_killed_ten_times_the_worker_leaves_every_instance_and_every_result_once(tmp_path, profile):
     settings, chance = settings_in(tmp_path / "data", attempts=ATTEMPTS), random.Random(17)
     with open_line(settings) as line:
-        _prepare(line)
+        _prepare(line, profile)
     killed = sum(not _work_and_die(settings, days, chance) for days in range(1, KILLS + 1))
     assert killed >= 3, "the worker was through too early for this to tell anything"
     assert _is_through(settings)

@@ -260,6 +260,30 @@ class Workitem(Item):
     supersedes: str | None = None
 
 
+class Deidentification(Shape):
+    """What was done to a workitem's inputs when they were de-identified; `held` and `dropped` are reasons with the number of instances."""
+
+    profile: str
+    profile_version: int
+    profile_digest: str
+    changed: bool
+    instances: int = 0
+    actions: dict[str, int] = Field(default_factory=dict)
+    attributes: list[dict[str, Any]] = Field(default_factory=list)
+    held: dict[str, int] = Field(default_factory=dict)
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+
+class DeidentificationPreview(Shape):
+    """What a profile would do to one instance; values of `elements` are None for those who may not see identities."""
+
+    series: str
+    profile: str
+    outcome: Literal["rewritten", "held", "dropped"]
+    why: str = ""
+    elements: list[dict[str, Any]] = Field(default_factory=list)
+
+
 class Artifact(Shape):
     """One file of a workitem's results: its size in bytes and its SHA-256 in hexadecimal."""
 

@@ -257,6 +257,42 @@ def look_at_versions(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 
     yield Answer("SQLite", sqlite3.sqlite_version, mend)
 
 
+def look_at_keys(settings: "Settings") -> Iterator[Answer]:
+    """Whether every project has the key that its de-identification needs; templates belong to the site, so one asks of all projects."""
+    from hilum.model.identity import SYSTEM
+    from hilum.runtime.assembling import assemble
+    from hilum.runtime.profiles import profiles
+
+    if not _has_ledger(settings):
+        return
+    app, known = assemble(settings), profiles(settings)
+    try:
+        named = {template.name: template.deidentification for template, _ in app.templates.newest(SYSTEM)}
+        projects = [project.name for project in app.access.list_projects(SYSTEM)]
+    finally:
+        app.close()
+    for template, profile in named.items():
+        if profile not in known:
+            yield Answer("profile", f"template {template} names {profile!r}, which is not there", f"Known are {', '.join(sorted(known))}.")
+    in_need = [template for template, profile in named.items() if profile in known and not known[profile].changes_nothing]
+    if in_need:
+        yield from (_look_at_key(settings, project, in_need[0]) for project in projects)
+
+
+def _look_at_key(settings: "Settings", project: str, template: str) -> Answer:
+    from hilum.model.errors import HilumError
+    from hilum.runtime.keys import open_keys
+
+    try:
+        found = open_keys(settings).find(project)
+    except HilumError as error:
+        return Answer("key", error.sentence, error.mend)
+    if found:
+        return Answer("key", f"project {project} works with {found[-1].id}")
+    mend = f"Bring it back from a copy, or make the first one with `hilum key create {project}`."
+    return Answer("key", f"project {project} has none, and template {template} needs one", mend)
+
+
 CODECS = {
     "1.2.840.10008.1.2.4.50": "JPEG baseline",
     "1.2.840.10008.1.2.4.80": "JPEG-LS lossless",
@@ -297,6 +333,6 @@ def look_at_dcm2niix(settings: "Settings") -> Iterator[Answer]:  # noqa: ARG001 
 
 Look = Callable[["Settings"], Iterator[Answer]]
 LOOKS: tuple[Look, ...] = (
-    *(look_at_versions, look_at_disk, look_at_port, look_at_dimse, look_at_certificate, look_at_clock),
+    *(look_at_versions, look_at_disk, look_at_port, look_at_dimse, look_at_certificate, look_at_clock, look_at_keys),
     *(look_at_codecs, look_at_dcm2niix),
 )

@@ -100,12 +100,13 @@ def _deidentify(workitem: Workitem, profile: Profile, key: ProjectKey, named: Ma
     with tools.deidentified_pool.batch() as batch:
         for series, instance in _inputs(workitem, tools):
             copying.take(batch, _note(workitem, tools), series, instance)
+        tools.check_stop()  # a child that was ended because of it looks like an object that cannot be decoded
         said = {**describe(profile, key.id), "changed": True}
         record, report = {**said, **named}, {**said, **copying.report()}
         why = copying.why_held({given.series_id for given in workitem.inputs if given.role})
         if why:
             mend = "Choose another profile or other series, or mend the profile and let it go on with `hilum retry`."
             return Hold(f"{why} {mend}", (Deidentified(workitem.id, (), record, report),))
+        pseudonyms = copying.originals.seal(Sealer(key, workitem.project, workitem.study_id))
         batch.commit()
-    pseudonyms = copying.originals.seal(Sealer(key, workitem.project, workitem.study_id))
     return Done(copying.sentence, (Deidentified(workitem.id, tuple(copying.copies), record, report, pseudonyms),))

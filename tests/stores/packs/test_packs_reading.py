@@ -32,6 +32,25 @@ def test_a_member_is_read_and_streamed_as_it_came(vault, stored):
     assert reader.read_at(member.pack_id, member.offset + 100, 50) == body[100:150]
 
 
+def test_a_member_is_mapped_where_it_lies_and_outlives_its_reader(vault, make_note):
+    pool, bodies = vault.pool(), [os.urandom(10_000), os.urandom(300_000), b""]
+    members = [pool.store(body, make_note(f"1.2.{number}")) for number, body in enumerate(bodies)]
+    reader = vault.reader()
+    views = [reader.mapped(member) for member in members]
+    reader.close()
+    assert [bytes(view) for view in views] == bodies
+
+
+def test_what_is_damaged_or_ends_too_early_is_not_mapped(vault, stored):
+    member, _ = stored
+    flip(vault, member, 1000)
+    with pytest.raises(StorageError, match="damaged"):
+        vault.reader().mapped(member)
+    os.truncate(vault.path(member.pack_id), member.offset + 100)
+    with pytest.raises(StorageError, match="cannot be read"):
+        vault.reader().mapped(member)
+
+
 def test_an_empty_member_is_read_as_such(vault, make_note):
     member = vault.pool().store(b"", make_note())
     assert vault.reader().read(member) == b""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from hilum_sdk.drivers import Driver
-from hilum_sdk.models import Assigned, Explanation, Page, Series
+from hilum_sdk.models import Assigned, DeidentificationPreview, Explanation, Page, Series
 from hilum_sdk.operations import Listing, Operation, Query, Resource
 from hilum_sdk.session import parse, path_of
 
@@ -30,6 +31,12 @@ class SeriesCalls(Resource[D]):
     async def explain(self, series_id: str) -> Explanation:
         """Why each rule matched the series or did not."""
         return await self._session.fetch(Explanation, "GET", path_of("series", series_id, "explain"))
+
+    @Operation
+    async def preview_deidentification(self, series_id: str, profile: str = "basic", instance: str = "") -> DeidentificationPreview:
+        """What a profile would do to an instance of the series, the first unless its SOP Instance UID is given; nothing is kept of it."""
+        path = f"{path_of('series', series_id, 'deidentification')}?{urlencode({'profile': profile, 'instance': instance})}"
+        return await self._session.fetch(DeidentificationPreview, "GET", path)
 
     @Operation
     async def assign(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from hilum_sdk.drivers import Driver
-from hilum_sdk.models import Artifact, Verdict, Workitem
+from hilum_sdk.models import Artifact, Deidentification, Verdict, Workitem
 from hilum_sdk.operations import Listing, Operation, Query
 from hilum_sdk.resources.items import Items
 from hilum_sdk.session import path_of
@@ -32,6 +32,11 @@ class Workitems(Items[D]):
     def artifacts(self, workitem_id: str) -> Query[Artifact]:
         """The files that processing made."""
         return Query(Artifact, path_of("workitems", workitem_id, "artifacts"))
+
+    @Operation
+    async def deidentification(self, workitem_id: str) -> Deidentification:
+        """What was done to its inputs: counts by action, every attribute touched, profile, engine and key; no values."""
+        return await self._session.fetch(Deidentification, "GET", path_of("workitems", workitem_id, "deidentification"))
 
     @Operation
     async def review(
