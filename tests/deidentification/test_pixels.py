@@ -326,7 +326,7 @@ def test_compressed_pixels_under_a_native_transfer_syntax_are_held() -> None:
     content = path_of("MR_small_jp2klossless.dcm").read_bytes()
     answer, _ = answer_of(content.replace(b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.1\0\0\0"))
     assert isinstance(answer, Held)
-    assert "its transfer syntax says that they are not" in answer.why
+    assert "fragments" in answer.why
 
 
 def test_a_bomb_in_a_compressed_frame_is_held(tmp_path: Path) -> None:

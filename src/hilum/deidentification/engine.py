@@ -14,7 +14,7 @@ from typing import Any
 
 from hilum import __version__
 from hilum.deidentification.pixel_rules import Kept, Passed, PixelJudge
-from hilum.deidentification.pixels import NATIVE, Amended, Darken, PixelReport, treated
+from hilum.deidentification.pixels import Amended, Darken, PixelReport, treated
 from hilum.deidentification.plans import Compiler, IodPlan
 from hilum.deidentification.subjects import IDENTITY, Subject, subject_of, what_is_said
 from hilum.dicom.confidentiality import BASIC_PROFILE, METHODS, Method, Option
@@ -218,8 +218,6 @@ class Engine:
             )
         if not done.pixel_bytes and (is_cleaned or _is_image(sop_class)):
             raise TruncatedError("It is an image without Pixel Data.")
-        if done.has_fragments and syntax in NATIVE:
-            raise PixelError("Its pixels are compressed, and its transfer syntax says that they are not.")
         held.release()
         instance, replaced = header.text("SOPInstanceUID") or "", subject.take_replaced_uids()
         return Rewritten(subject, instance, uids, tuple(done.touched), self._flags(header), replaced, treatment.report)

@@ -20,9 +20,7 @@ from hilum.dicom.rewriting import PixelValue, rewrite
 from hilum.dicom.rewriting_rules import Addition, Plan, Rule, leave_out
 from hilum.dicom.scanner import Header
 
-NATIVE = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
-"""PS3.5 A.1 to A.3: pixels are not compressed, and have a length."""
-
+_NATIVE = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 _CHUNK = 1 << 20
 
 BURNED_IN_ANNOTATION, PHOTOMETRIC, PLANAR_CONFIGURATION = 0x00280301, 0x00280004, 0x00280006
@@ -98,7 +96,7 @@ def treated(source: Source, header: Header, encoding: Encoding, verdict: Passed 
     syntax = header.recognition.transfer_syntax_uid
     if isinstance(verdict, Passed):
         yield _passed(header, syntax, verdict)
-    elif syntax in NATIVE:
+    elif syntax in _NATIVE:
         image = Image.of(header)
         treatment = Treatment(syntax, report=_report(verdict, image))
         treatment.value = lambda of, element: blank_native(of, element, image, verdict.blanking, clears_unused_bits=image.has_overlay)
@@ -117,7 +115,7 @@ def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
         treatment.value = _emptying(max(int(header.number("NumberOfFrames") or 1), 1), treatment.report)
     if declares_overlay(header):
         image = Image.of(header)
-        if syntax in NATIVE:
+        if syntax in _NATIVE:
             treatment.value = lambda of, element: blank_native(of, element, image, Blanking(), clears_unused_bits=True)
             treatment.report.has_cleared_bits = True
         else:

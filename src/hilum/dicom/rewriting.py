@@ -39,7 +39,6 @@ class Rewritten:
 
     touched: list[Touched] = field(default_factory=list)
     pixel_bytes: int = 0
-    has_fragments: bool = False
 
 
 @dataclass(slots=True)
@@ -246,7 +245,7 @@ class _Rewriter:
         else:
             for chunk in self._pixels(self._source, pixel_data):
                 self._write(chunk)
-        self._rewritten.pixel_bytes, self._rewritten.has_fragments = end - at, pixel_data.length is None
+        self._rewritten.pixel_bytes = end - at
         self._kept_from = self._at
 
     def _stream(self, at: int, end: int) -> None:
