@@ -165,7 +165,7 @@ def test_outside_of_ultrasound_regions_is_dark(tmp_path: Path) -> None:
     assert not after[~kept].any()
 
 
-@pytest.mark.parametrize("corners", [None, (2, 3, 10, 6), (2, 3, 8, 8), (5, 3, 4, 6), (-1, 0, 4, 4), (2, 3, 8, None)])
+@pytest.mark.parametrize("corners", [None, (0, 0, 9, 7), (2, 3, 10, 6), (2, 3, 8, 8), (5, 3, 4, 6), (-1, 0, 4, 4), (2, 3, 8, None)])
 def test_ultrasound_regions_that_are_none_hold(corners: tuple[int, ...] | None, tmp_path: Path) -> None:
     given = photograph()
     if corners:
@@ -315,6 +315,18 @@ def test_an_image_that_is_not_what_it_says_is_held(said: dict[str, object], tmp_
     rule = blanking(int(given.Rows), int(given.Columns), [0, 0, 5, 5]) if given.Rows else by_regions
     answer, _ = through(encoded(given, EXPLICIT), tmp_path, rule)
     assert isinstance(answer, Held), answer
+
+
+def test_a_rule_for_frames_that_are_not_there_holds(tmp_path: Path) -> None:
+    answer, _ = through(encoded(photograph(), EXPLICIT), tmp_path, blanking(8, 10, [0, 0, 10, 2], frames=[1, 2]))
+    assert answer == Held("The rule banner names frames that the instance has not.")
+
+
+def test_compressed_pixels_under_a_native_transfer_syntax_are_held() -> None:
+    content = path_of("MR_small_jp2klossless.dcm").read_bytes()
+    answer, _ = answer_of(content.replace(b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.1\0\0\0"))
+    assert isinstance(answer, Held)
+    assert "fragments" in answer.why
 
 
 def test_a_bomb_in_a_compressed_frame_is_held(tmp_path: Path) -> None:
