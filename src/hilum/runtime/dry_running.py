@@ -19,7 +19,7 @@ from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, operators
 
 MOST_EXAMPLES = 20  # of each change
-SERIES_NUMBER = "SeriesNumber"  # of several series that fit a role it decides, and sentences name series by it
+SERIES_NUMBER = "SeriesNumber"  # of several series that fit a role it decides
 
 
 @dataclass(slots=True)
@@ -77,7 +77,9 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
     judging = _Judging(app, scope, draft, saved)
-    asked = draft.asked() | (frozenset() if saved is None else saved.asked()) | {SERIES_NUMBER}
+    asked = draft.asked() | (frozenset() if saved is None else saved.asked())
+    if draft.required_series or (saved is not None and saved.required_series):
+        asked |= {SERIES_NUMBER}
     for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), asked):
         for study_id, before, after in judging.judge(by_study):
             _count(answer, study_id, before, after, judging.explain)
