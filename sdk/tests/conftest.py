@@ -140,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         missing = json.loads(self.body).get("expected_files", 0) - len(self.memory.files[upload])
         if missing > 0:
             return self.problem(409, detail=f"{missing} files are missing.")
-        self.memory.uploads[upload]["step"] = "Importing"
+        self.memory.uploads[upload] |= {"step": "Importing", "announced": json.loads(self.body).get("expected_counts")}
         return self.reply(202, self.memory.uploads[upload])
 
     def archive(self) -> None:

@@ -40,6 +40,11 @@ def test_a_folder_arrives_byte_for_byte_and_is_sealed(server, hilum: Hilum, fold
     assert server.uploads[upload.id] | {"project": "admin", "report_type": "brain_ms", "metadata": {"a": 1}} == server.uploads[upload.id]
 
 
+def test_announced_counts_go_with_a_folder(server, hilum: Hilum, folder: Path) -> None:
+    upload = hilum.uploads.upload_folder(folder, project="admin", expected_counts={"1.2": 3}, progress=False)
+    assert server.uploads[upload.id]["announced"] == {"1.2": 3}
+
+
 def test_what_was_skipped_is_in_the_answer(server, hilum: Hilum, folder: Path) -> None:
     upload = hilum.uploads.upload_folder(folder, project="admin", progress=False)
     assert "outside.dcm" in [file.name for file in upload.skipped]

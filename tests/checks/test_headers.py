@@ -22,6 +22,19 @@ def test_pixel_data_that_is_too_short_is_an_error_with_its_bytes():
     assert (found.severity, found.instances) == ("error", (f"{SERIES}.2",))
 
 
+@pytest.mark.parametrize("sop_class", ["1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2"], ids=["MR", "CT"])
+def test_an_image_whose_header_has_no_size_is_an_error_with_what_lacks(sop_class):
+    body = changed(image(1), SOPClassUID=sop_class, Rows=None, BitsAllocated=None)
+    assert "its header has no Rows and BitsAllocated" in the(check_files([body]), "pixel-data").sentence
+    without = changed(image(1), SOPClassUID=sop_class, Rows=None, Columns=None, BitsAllocated=None, PixelData=None)
+    assert "its header has no Rows, Columns and BitsAllocated" in the(check_files([without]), "pixel-data").sentence
+
+
+def test_what_is_no_image_needs_no_pixels():
+    report = changed(image(1), SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Rows=None, Columns=None, BitsAllocated=None, PixelData=None)
+    assert "pixel-data" not in kinds(check_files([report]))
+
+
 def test_one_bit_a_pixel_and_several_frames_need_fewer_bytes():
     bits = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "NumberOfFrames": 3}
     assert "pixel-data" not in kinds(check_files([image(1, **bits, PixelData=bytes(6))]))

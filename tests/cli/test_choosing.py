@@ -55,3 +55,26 @@ def test_series_are_sent_to_a_template_by_hand_and_never_twice(at_server: Callab
     assert again.returncode == 1
     assert "is being processed by workitem" in again.stderr or "was done with image_quality already" in again.stderr
     assert "has no role 'x'" in at_server("assign", held, "--template", "nifti", "--role", f"x={answers[0]['series']}").stderr
+
+
+def test_a_study_is_explained_condition_by_condition_with_the_actual_values(at_server: Callable, held: str) -> None:
+    ran = at_server("explain", held, "--template", "brain_ms")
+    assert ran.returncode == 0, ran.stderr
+    flair = ran.stdout[ran.stdout.index("MR FLAIR") :]
+    assert "  brain_ms (version 1): fits" in flair
+    assert "    flair:\n      yes  all of\n        yes  Modality is 'MR'; wanted: equals 'MR'." in flair
+    assert "    t1:\n      no   all of\n" in flair
+    assert "no   SeriesDescription is 'FLAIR'; wanted: contains 't1'." in flair
+
+
+def test_without_a_name_the_nearest_report_type_is_explained(at_server: Callable, held: str) -> None:
+    ran = at_server("explain", held)
+    assert (ran.returncode, "all of" in ran.stdout) == (0, True), ran.stderr
+    both = facts(at_server("explain", held, "--json"))
+    assert {one["nearest"]["template"] for one in both["items"]} <= {"brain_ms", "draft"}
+    assert all(rule["kind"] for one in both["items"] for template in one["templates"] for rule in template["rules"])
+
+
+def test_a_report_type_that_cannot_be_explained_is_told_with_the_nearest(at_server: Callable, held: str) -> None:
+    ran = at_server("explain", held, "--template", "brain_m")
+    assert (ran.returncode, "Did you mean brain_ms?" in ran.stderr) == (1, True), ran.stderr

@@ -74,7 +74,7 @@ def test_held_names_the_item_the_sentence_and_the_mend(at_server: Callable, held
 
     assert 'Slice 17 is missing in series 3 "FLAIR"' in line
     assert line.startswith(f"study {held['accession_number']}, brain_ms  project admin, held at deidentifying for ")
-    assert "-> send what is missing, and the study is looked at again by itself: hilum upload FOLDER --project admin" in line
+    assert "-> send the images that the reason asks for, if any, and the study is looked at again by itself: hilum upload FOLDER" in line
     assert f"hilum retry {held['id']}" in line
     assert "Nothing needs a person." in at_server("held", "--project", "none").stdout
 

@@ -28,7 +28,7 @@ def test_a_deferred_item_names_its_time():
 def test_a_study_that_its_workitem_holds_sends_nobody_to_choose_a_template():
     why = explain_standing(make_study(Status.HELD), [make_workitem(Status.HELD, Stage.DEIDENTIFYING)], [])
     assert why.sentences[1] == "It waits for its workitems, which are held: it goes on when one of them does."
-    assert "send what is missing" in why.sentences[3]
+    assert "send the images that the reason asks for" in why.sentences[3]
     assert not any("assign" in sentence for sentence in why.sentences)
 
 

@@ -1,6 +1,7 @@
 """gathering, checking, matching, de-identifying, processing, reviewing, delivering: each on real stores, one image line."""
 
 import json
+import os
 import shutil
 from datetime import timedelta
 
@@ -210,6 +211,28 @@ def test_a_verdict_that_hangs_on_an_attribute_named_late_waits_until_it_is_read(
     own_rules.app.ledger.wake_due(SYSTEM)
     own_rules.run()
     assert own_rules.study(intake).item.why.startswith("Several templates match: mr, station.")
+
+
+def test_an_attribute_named_late_that_cannot_be_read_holds_the_study_instead_of_being_taken_for_missing(own_rules):
+    own_rules.save_template("ct", rule=CT)
+    intake = own_rules.send(series_of([1, 2], StationName="SCANNER7"))
+    own_rules.save_template("station", rule={"attribute": "StationName", "operator": "equals", "value": "SCANNER7"})
+    own_rules.app.decisions.send_back(SYSTEM, own_rules.study(intake).id, Stage.MATCHING)
+    (pack,) = (own_rules.settings.data / "packs").rglob("*.tar*")
+    whole = pack.read_bytes()
+    os.truncate(pack, 1024)
+    assert fill_in_attributes(own_rules.app) == 0
+    own_rules.run()
+    item = own_rules.study(intake).item
+    assert _place(item) == (Stage.MATCHING, Status.HELD)
+    assert item.why.startswith("Whether station matches cannot be said: an attribute that it asks for was named after the images came, and")
+    assert "`hilum verify`" in item.why
+    pack.write_bytes(whole)
+    own_rules.clock.advance(minutes=11)
+    assert fill_in_attributes(own_rules.app) == 1
+    own_rules.app.decisions.send_back(SYSTEM, own_rules.study(intake).id, Stage.MATCHING)
+    own_rules.run()
+    assert [one.template for one in own_rules.workitems(own_rules.study(intake))] == ["station"]
 
 
 def test_a_report_type_that_was_asked_for_wins_over_rules(own_rules):

@@ -4,6 +4,7 @@ import re
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,6 +19,8 @@ from hilum.stores.database import Database
 from hilum.stores.migrations import HEAD, upgrade
 from hilum.stores.offering import SentFile
 from hilum.stores.schema import instances, members, metadata, projects
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_the_migrated_schema_is_the_one_in_the_code(database):
@@ -160,7 +163,7 @@ CALLS = {
     "deleting a study": lambda site, image: _delete_one(site),
     "reclaiming": lambda site, image: site.pack_index.reclaim_replaced(),
     "the packs at start": lambda site, image: site.pack_index.list_packs("open"),
-    "filling in": lambda site, image: [site.filler.bytes_of(key) for key in site.filler.series_behind(9, 3)],
+    "filling in": lambda site, image: list(map(site.filler.bytes_of, site.filler.series_behind(9, 3, NOW))),
 }
 
 

@@ -1,6 +1,7 @@
 """Importing's write: patients, studies, series and instances, and what cannot be one of them."""
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -150,8 +151,11 @@ def test_text_and_numbers_that_databases_refuse_are_kept_in_a_form_they_take(sit
 # --- attributes that are named afterwards ----------------------------------------------------------------------------------------
 
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
 def _fill_in(site, values, generation):
-    for key in site.filler.series_behind(generation, 10):
+    for key in site.filler.series_behind(generation, 10, NOW):
         read = {instance: {"EchoTime": value} for (instance, _), value in zip(site.filler.bytes_of(key), values, strict=True)}
         site.filler.fill_in(key, read, generation)
 
@@ -160,32 +164,45 @@ def test_a_newly_named_attribute_is_filled_in_afterwards(site, image):
     site.deliver(image("1.2.1.1.1"), image("1.2.1.1.2"))
     _fill_in(site, (2.9, 3.1), 2)
     assert {uid: kept["EchoTime"] for uid, kept in _attributes(site).items()} == {"1.2.1.1.1": 2.9, "1.2.1.1.2": 3.1}
-    assert site.filler.series_behind(2, 10) == []
+    assert site.filler.series_behind(2, 10, NOW) == []
 
 
 def test_an_instance_that_was_read_too_early_drags_its_series_back(site, image):
     site.deliver(image("1.2.1.1.1"))
     _fill_in(site, (2.9,), 2)
     site.deliver(image("1.2.1.1.2"))
-    assert len(site.filler.series_behind(2, 10)) == 1
+    assert len(site.filler.series_behind(2, 10, NOW)) == 1
 
 
 def test_filling_in_that_overlooked_a_new_instance_is_done_again(site, image):
     site.deliver(image("1.2.1.1.1"))
-    (key,) = site.filler.series_behind(2, 10)
+    (key,) = site.filler.series_behind(2, 10, NOW)
     read = {instance: {"EchoTime": 2.9} for instance, _ in site.filler.bytes_of(key)}
     site.deliver(image("1.2.1.1.2"))
     site.filler.fill_in(key, read, 2)
-    assert site.filler.series_behind(2, 10) == [key]
+    assert site.filler.series_behind(2, 10, NOW) == [key]
     assert "EchoTime" not in _attributes(site)["1.2.1.1.1"]
 
 
 def test_a_series_that_cannot_be_read_keeps_what_is_known_and_blocks_nobody(site, image):
     site.deliver(image("1.2.1.1.1"))
-    (key,) = site.filler.series_behind(2, 10)
-    site.filler.fill_in(key, {}, 2)
+    (key,) = site.filler.series_behind(2, 10, NOW)
+    site.filler.put_off(key, "Its pack is gone.", NOW + timedelta(minutes=10))
     assert _attributes(site)["1.2.1.1.1"]["PatientID"] == "P1"
-    assert site.filler.series_behind(2, 10) == []
+    assert site.filler.series_behind(2, 10, NOW) == []
+    (one,) = site.catalogue.list_series(SYSTEM)
+    assert one.unreadable == "Its pack is gone."
+
+
+def test_a_series_that_could_not_be_read_is_tried_again_after_a_rest(site, image):
+    site.deliver(image("1.2.1.1.1"))
+    (key,) = site.filler.series_behind(2, 10, NOW)
+    site.filler.put_off(key, "The disk is away.", NOW + timedelta(minutes=10))
+    assert site.filler.series_behind(2, 10, NOW + timedelta(minutes=10)) == [key]
+    read = {instance: {"EchoTime": 2.9} for instance, _ in site.filler.bytes_of(key)}
+    site.filler.fill_in(key, read, 2)
+    (one,) = site.catalogue.list_series(SYSTEM)
+    assert (one.unreadable, site.filler.series_behind(2, 10, NOW + timedelta(days=1))) == ("", [])
 
 
 # --- the catalogue's lists -----------------------------------------------------------------------------------------------------------

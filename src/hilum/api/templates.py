@@ -97,6 +97,7 @@ class ExampleShape(BaseModel):
     study: str
     series: list[str]
     sentence: str
+    also: list[str] = Field(description="other templates that match it: matching would hold it for a person to choose")
 
 
 class DryRunShape(BaseModel):
@@ -124,15 +125,13 @@ def dry_run_template(call: Builder, name: str, wanted: DryRunRequest) -> DryRunS
         studies=CountShape(**asdict(answer.studies)),
         series=CountShape(**asdict(answer.series)),
         never_kept=list(answer.never_kept),
-        examples=[
-            ExampleShape(change=one.change, study=one.study_id, series=list(one.series), sentence=one.sentence) for one in answer.examples
-        ],
+        examples=[_shape_example(one) for one in answer.examples],
         seconds=round(answer.seconds, 3),
     )
 
 
 def _shape_example(one: Example) -> ExampleShape:
-    return ExampleShape(change=one.change, study=one.study_id, series=list(one.series), sentence=one.sentence)
+    return ExampleShape(change=one.change, study=one.study_id, series=list(one.series), sentence=one.sentence, also=list(one.also))
 
 
 def _parse(call: Call, definition: dict[str, Any]) -> Template:

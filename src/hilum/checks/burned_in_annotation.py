@@ -12,7 +12,7 @@ from hilum.model.outcomes import Severity
 kind = "burned-in-annotation"
 severity = Severity.WARNING
 meaning = "The pixels may show the patient's name or other text: de-identifying the header does not remove it."
-mend = "Look at the images; black the text out with a de-identification profile that cleans pixels, or accept this finding for the series."
+mend = "Look at the images: text must be blacked out before they leave the site; where there is none, accept this finding for the series."
 
 # PS3.4 B.5: SOP classes whose images are captured, scanned or drawn with text as a rule.
 RISKY_CLASSES: dict[str, str] = {

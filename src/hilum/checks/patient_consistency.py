@@ -14,7 +14,7 @@ from hilum.model.records import Instance
 kind = "patient-consistency"
 severity = Severity.ERROR
 meaning = "The images of one study do not agree whose they are, or do not say it: perhaps the images of two patients were mixed."
-mend = "Compare the study with the sender's; correct it there and send it again, or let it go on if the difference is one of spelling."
+mend = "Compare the study with the sender's: if they are two persons, delete it and send each one's images again."
 for_template = False
 
 
@@ -42,9 +42,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         if len(counts) > 1:
             usual = counts.most_common(1)[0][0]
             odd = _uids([instance for value, instance in values if value not in ("", usual)])
-            sentence = (
-                f"{keyword} has {len(counts)} different values in this study; {len(odd)} of {len(instances)} images differ from the others."
-            )
+            differ = f"{len(odd)} of {len(instances)} images differ from the others"
+            sentence = f"{keyword} has {len(counts)} different values in this study; {differ}. {mend}"
             yield Finding(kind, severity, sentence, instances=odd)
     nameless = _uids([instance for instance in instances if not str(instance.attributes.get("PatientID", "")).strip()])
     if nameless:

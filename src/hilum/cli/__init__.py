@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "upload": Entry("Upload a folder or a zip."),
     "status": Entry("How much stands where, and what has waited longest."),
     "why": Entry("Where a study stands, since when, what it waits for, and every move."),
+    "explain": Entry("Why each series of a study fits a report type, or does not, condition by condition."),
     "findings": Entry("What the checks found in a study; --html writes the report."),
     "checks": Entry("List the checks, run them again, clear or accept what they found."),
     "held": Entry("What needs a person, with what to do."),

@@ -10,6 +10,7 @@ from hilum.cli import make_group
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect
 from hilum.cli.telling import print_columns, print_json, printable, say
 from hilum.model.errors import InvalidError
+from hilum.model.words import joined
 
 commands = make_group("List, show, try and save report types; search what their rules can ask.")
 
@@ -102,7 +103,8 @@ def _tell_dry_run(answer: dict[str, Any]) -> None:
         names = ", ".join(answer["never_kept"]) or "an attribute"
         say(printable(f"Not judged: {names} was not kept when they came; once this is saved it is read from their files."))
     for one in answer["examples"]:
-        say(printable(f"{one['change']:<6}  study {one['study']}: {one['sentence']}"))
+        also = f" {joined(one['also'])} would match it too: a person would have to choose." if one["also"] else ""
+        say(printable(f"{one['change']:<6}  study {one['study']}: {one['sentence']}{also}"))
 
 
 @commands.command()

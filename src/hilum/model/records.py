@@ -203,6 +203,7 @@ class Series:
         others: of the attributes asked for, the values of other instances that differ from the first's (None: it lacks the attribute),
             each with the number of instances; None where nobody asked.
         unread: attributes that are kept now, and were not when it came: they are read from the packs afterwards.
+        unreadable: why these cannot be read, as a sentence; empty where nothing speaks against it.
     """
 
     id: str
@@ -217,6 +218,7 @@ class Series:
     header: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Sequence[tuple[Any, int]]] | None = None
     unread: Collection[str] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,11 @@ class WaitingItem:
         return ways_on(self.item)
 
 
-_SEND_MORE = Way("send what is missing, and the study is looked at again by itself", "hilum upload FOLDER --project {project}")
+# Not every reason asks for images: two patients in one study are not mended by more of them.
+_SEND_MORE = Way(
+    "send the images that the reason asks for, if any, and the study is looked at again by itself",
+    "hilum upload FOLDER --project {project}",
+)
 _GO_ON = Way("let it go on as it is", 'hilum retry {id} --reason "..."')
 _STOP = Way("stop it for good", "hilum cancel {id}")
 _CHOOSE = Way("choose what is to be made of it (`hilum template list`)", "hilum assign {id} --template NAME")

@@ -11,7 +11,8 @@ The whole of a member (its file is `proofs/upload_completed.py`, its kind the sa
     def prove(evidence: Evidence) -> str:   # the end of the sentence "Complete with 5 instances: ..."; "" where it proves nothing
         return "the sender completed the upload" if all(request.completed for request in evidence.requests) else ""
 
-What a watched folder shows (it stopped changing) becomes a member with its door.
+What a watched folder shows (it stopped changing), and what a PACS answers (how many instances it has of the study), become members with
+their doors, a file each; a count that a PACS answers goes into `Evidence.expected`, where announced ones are.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""As many instances are here as somebody who knows has announced: the PACS that was asked, or the sender in its metadata."""
+"""As many instances are here as the sender has announced, in its upload's metadata or when it completed it; of the study or each series."""
 
 from hilum.proofs import Evidence
 

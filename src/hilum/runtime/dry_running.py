@@ -6,7 +6,7 @@ matching would judge it now. Nothing is written.
 
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -19,6 +19,7 @@ from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, operators
 
 MOST_EXAMPLES = 20  # of each change
+SERIES_NUMBER = "SeriesNumber"  # of several series that fit a role it decides, and sentences name series by it
 
 
 @dataclass(slots=True)
@@ -34,12 +35,18 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A study whose verdict changes, and why it is as it would be; `series` are those concerned."""
+    """A study whose verdict changes, and why it is as it would be.
+
+    Args:
+        series: those concerned.
+        also: other templates that match the study, so that matching would hold it for a person to choose (or let all of them run).
+    """
 
     change: Literal["lost", "gained"]
     study_id: str
     series: tuple[str, ...]
     sentence: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,12 +77,24 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
     judging = _Judging(app, scope, draft, saved)
-    asked = draft.asked() | (frozenset() if saved is None else saved.asked())
+    asked = draft.asked() | (frozenset() if saved is None else saved.asked()) | {SERIES_NUMBER}
     for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), asked):
         for study_id, before, after in judging.judge(by_study):
             _count(answer, study_id, before, after, judging.explain)
+    answer.examples = [_with_others(one, app, scope, draft.name) for one in answer.examples]
     answer.seconds = time.perf_counter() - began
     return answer
+
+
+def _with_others(example: Example, app: Application, scope: Scope, name: str) -> Example:
+    """The example with the other templates that match a study which is gained."""
+    if example.change == "lost":
+        return example
+    others = [(other, at) for other, at in app.templates.newest(scope) if other.name != name and other.active and other.has_rules]
+    varying = frozenset(attribute for other, _ in others for attribute in other.varying())
+    series = app.catalogue.list_series(scope, example.study_id, varying=varying)
+    known = operators(app.clock)
+    return replace(example, also=tuple(other.name for other, at in others if judge_template(other, at, series, known).fits))
 
 
 def _saved(app: Application, scope: Scope, name: str) -> tuple[Template | None, int | None]:

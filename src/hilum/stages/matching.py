@@ -24,6 +24,7 @@ from hilum.model.outcomes import (
 )
 from hilum.model.ports import Tools
 from hilum.model.records import Request, Study, Workitem
+from hilum.model.roles import called
 from hilum.model.templates import Template
 from hilum.model.words import count, suggest
 
@@ -38,12 +39,15 @@ def run(item: Item, tools: Tools) -> Outcome:
     named = [request.report_type for request in requests if request.report_type]
     judged = _judge(_candidates(named, tools), study, tools)
     unread = next((one for one in judged if one.unknown_series), None)
-    if unread is not None:  # to choose without it, or to hold, would be a guess
+    lost = _unreadable(judged)
+    if unread is not None and not lost:  # to choose without it, or to hold, would be a guess
         why = (
             f"Waiting until an attribute that {unread.template.name} asks for is read out of the packs: it was named after the images came."
         )
         return Defer(tools.clock() + LOOK_SOON, why)
     chosen, why = (judged, _unknown(named, tools)) if named else _choose(judged, run_all=tools.several_run_all)
+    if lost:
+        chosen, why = [], lost
     made = [new for one in chosen for new in _workitems(one, study, requests, tools)]
     answers = tuple(request.intake_id for request in requests if request.imported and not request.answered)
     change = Matched(study.id, study.revision, _verdicts(judged), tuple(made), answers)
@@ -83,6 +87,19 @@ def _choose(judged: Sequence[Judged], *, run_all: bool) -> tuple[list[Judged], s
         return [], f"No template has rules. {SEND_BY_HAND}"
     conditions = count(nearest.distance, "condition")
     return [], f"No template matches. The nearest is {nearest.template.name}, by {conditions}: {nearest.why()} {SEND_BY_HAND}"
+
+
+def _unreadable(judged: Sequence[Judged]) -> str:
+    """Why nobody will know whether a template matches; empty where it is known, or will be."""
+    for one in judged:
+        for candidate in one.candidates:
+            if candidate.series.unreadable and candidate.series.id in one.unknown_series:
+                return (
+                    f"Whether {one.template.name} matches cannot be said: an attribute that it asks for was named after the images came, "
+                    f"and those of {called(candidate.series)} cannot be read again: {candidate.series.unreadable} "
+                    f"`hilum verify` says what became of their bytes. {SEND_BY_HAND}"
+                )
+    return ""
 
 
 def _unknown(named: Sequence[str], tools: Tools) -> str:

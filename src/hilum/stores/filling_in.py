@@ -1,6 +1,7 @@
 """Which series lack attributes that were named after they came, and the write that gives them these."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -19,9 +20,13 @@ class Filler:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def series_behind(self, generation: int, limit: int) -> list[int]:
-        """Keys of series whose attributes were read at an earlier generation, the newest first: their studies may wait for it."""
-        query = select(series.c.key).where(series.c.kept_generation < generation).order_by(series.c.key.desc()).limit(limit)
+    def series_behind(self, generation: int, limit: int, now: datetime) -> list[int]:
+        """Keys of series whose attributes were read at an earlier generation, the newest first: their studies may wait for it.
+
+        Those that could not be read rest until their time.
+        """
+        is_due = series.c.read_again_at.is_(None) | (series.c.read_again_at <= now)
+        query = select(series.c.key).where(series.c.kept_generation < generation, is_due).order_by(series.c.key.desc()).limit(limit)
         with self.database.reading() as connection:
             return list(connection.scalars(query))
 
@@ -40,7 +45,7 @@ class Filler:
         """Write the attributes of a series' instances anew; not where the instances have become others since they were read.
 
         Args:
-            read: instance key -> attributes; empty where they cannot be read: what is known of them stays as it is.
+            read: instance key -> attributes.
         """
         with self.database.writing() as connection:
             project_id = connection.scalar(select(series.c.project_id).where(series.c.key == series_key))
@@ -48,11 +53,17 @@ class Filler:
                 return
             lock_project(connection, project_id)  # nothing is imported into it meanwhile
             held = set(connection.scalars(select(instances.c.key).where(instances.c.series_key == series_key)))
-            if read and held != read.keys():
+            if held != read.keys():
                 return
             if read:
                 _write(connection, series_key, {key: storable(read[key]) for key in sorted(read)})
-            connection.execute(update(series).where(series.c.key == series_key).values(kept_generation=generation))
+            known = {"kept_generation": generation, "unreadable": "", "read_again_at": None}
+            connection.execute(update(series).where(series.c.key == series_key).values(known))
+
+    def put_off(self, series_key: int, why: str, until: datetime) -> None:
+        """A series cannot be read: what is known of it stays, and nobody takes the rest for known."""
+        with self.database.writing() as connection:
+            connection.execute(update(series).where(series.c.key == series_key).values(unreadable=why, read_again_at=until))
 
 
 def _write(connection: Connection, series_key: int, read: Mapping[int, Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from hilum.model.errors import HilumError
 from hilum.stores.database import Database
 
-HEAD = "0010"
+HEAD = "0011"
 FOLDER = Path(__file__).parent / "migrations"
 
 

@@ -171,6 +171,7 @@ class Uploads(Resource[D]):
         force_reprocessing: bool = False,
         metadata: Mapping[str, Any] | None = None,
         *,
+        expected_counts: Mapping[str, int] | None = None,
         concurrency: int = 8,
         progress: bool | Show = True,
         resume: str | None = None,
@@ -182,7 +183,7 @@ class Uploads(Resource[D]):
         links to outside are not sent: the answer's `skipped` names them. Names at the server are relative to the folder.
 
         Args:
-            project, report_type, dataset, force_reprocessing, metadata: as for `start`.
+            project, report_type, dataset, force_reprocessing, metadata, expected_counts: as for `start`.
             concurrency: files in the air at a time.
             progress: True for a bar on a terminal and lines elsewhere, a function that takes a `Progress`, or False. The function
                 is called from the threads that send, one call at a time.
@@ -204,7 +205,7 @@ class Uploads(Resource[D]):
             on_start(upload)
         if upload.step == "Uploading":
             try:
-                upload = await self._fill(upload.id, selection, concurrency, shower(progress), bool(resume))
+                upload = await self._fill(upload.id, selection, concurrency, shower(progress), bool(resume), expected_counts)
             except BaseException as error:
                 error.add_note(f"The upload {upload.id} is still open: upload_folder(..., resume={upload.id!r}) goes on with it.")
                 raise
@@ -236,7 +237,15 @@ class Uploads(Resource[D]):
         tally.add_file()
         return upload
 
-    async def _fill(self, upload_id: str, selection: Selection, concurrency: int, show: Show, resumed: bool) -> Upload:
+    async def _fill(
+        self,
+        upload_id: str,
+        selection: Selection,
+        concurrency: int,
+        show: Show,
+        resumed: bool,
+        expected_counts: Mapping[str, int] | None,
+    ) -> Upload:
         """Send what the server lacks of a selection, and seal the upload."""
         there = {(file.name, file.sha256) for file in await Uploads.files.steps(self, upload_id)} if resumed else set()
         sender = Sender(
@@ -247,7 +256,7 @@ class Uploads(Resource[D]):
             concurrency=concurrency,
         )
         await sender.send(selection.files, there)
-        return await Uploads.complete.steps(self, upload_id, len(selection.files))
+        return await Uploads.complete.steps(self, upload_id, len(selection.files), expected_counts)
 
     async def _put(self, upload_id: str, file: LocalFile, advance: Advance | None = None) -> UploadedFile:
         body = FileBody(file, advance)

@@ -81,6 +81,7 @@ def series_of(row: Row[Any], unread: Collection[str] = ()) -> Series:
         number_of_instances=row.number_of_instances,
         attributes=row.attributes,
         unread=unread,
+        unreadable=row.unreadable,
     )
 
 

@@ -66,6 +66,8 @@ series = Table(
     Column("number_of_instances", Integer, nullable=False),
     Column("attributes", Json, nullable=False),  # the kept attributes of the first instance
     Column("kept_generation", Integer, nullable=False, index=True),  # up to which generation of `kept_attributes` they were read
+    Column("unreadable", Text, nullable=False, server_default=""),  # why later ones cannot be read from its packs; empty: they can
+    at("read_again_at", nullable=True),  # not before then is it tried again
     UniqueConstraint("project_id", "series_instance_uid"),
 )
 
