@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Status
+from hilum_sdk import Hilum
 from images import read_folder
 
 NAME, NUMBER, STAFF, PLACE = "Quixotella^Zephyrine", "PLANTED-4711", "Wunderlichter^Ottokar", "Sanatorium Nirgendheim"
@@ -84,3 +85,15 @@ def test_a_segmentation_still_refers_to_its_images(line: Line, shared_data: Path
     assert len(references) == 3
     assert references < set(images)
     assert len(set(images.values())) == 1
+
+
+def test_the_sdk_asks_what_was_done_and_what_a_profile_would_do(hilum: Hilum, project: str, patient01: Path) -> None:
+    upload = hilum.uploads.upload_folder(patient01, project, "brain_ms", progress=False)
+    (study,) = hilum.uploads.wait(upload.id, timeout=120).studies
+    (workitem,) = hilum.workitems.list(study=study.id)
+    done = hilum.workitems.deidentification(workitem.id)
+    assert (done.profile, done.changed, done.instances) == ("keep", False, 75)
+    series = next(iter(hilum.series.list(study=study.id)))
+    shown = hilum.series.preview_deidentification(series.id, "research")
+    assert (shown.outcome, shown.profile) == ("rewritten", "research")
+    assert {"path": "PatientName", "changed": True}.items() <= next(one for one in shown.elements if one["path"] == "PatientName").items()
