@@ -35,6 +35,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("DELETE", "/studies/{study_id}"): {"reason": "a test"},
     ("POST", "/items/{item_id}/send-back"): {"stage": "checking"},
     ("POST", "/workitems/{workitem_id}/review"): {"verdict": "accept"},
+    ("POST", "/projects/{name}/direction"): {"reidentification": "never"},
 }
 
 
@@ -141,6 +142,9 @@ def site_wide() -> set[str]:
     peers = ("/pacs", "/pacs/{name}", "/pacs/{name}/echo")
     of_a_site = (
         "/projects",
+        "/projects/{name}/direction",
+        "/crosswalk",
+        "/crosswalk/search",
         "/tombstones",
         "/templates",
         "/templates/yaml",

@@ -1,8 +1,13 @@
 """What the headers of images show: pixels, values, dates, UIDs, character sets, conformance, burned-in text, patients."""
 
 import pytest
-from checked import changed, check_files, kinds, the
+from checked import MEMBERS, changed, check_files, kinds, the
 
+from hilum.checks import Content
+from hilum.dicom.part10 import recognise
+from hilum.dicom.scanner import Source, scan_all
+from hilum.model.outcomes import StoredBytes
+from hilum.model.records import Instance, Series
 from hilum.runtime.registry import find_members
 from images import image
 
@@ -135,3 +140,42 @@ def test_one_name_written_in_two_ways_is_one_patient():
 
 def test_an_image_without_a_patient_id_is_told():
     assert the(check_files([image(1, PatientID="")]), "patient-consistency").severity == "warning"
+
+
+def conformance(**attributes):
+    """All troubles; a finding names the most frequent ones."""
+    body = changed(image(1), **attributes)
+    series = Series("s", 1, "st", "admin", "1.2", "MR", "", 1, {})
+    content = Content(series, Instance("1.2", {}, StoredBytes("0", 0, len(body), b"")), scan_all(Source.of_bytes(body), recognise(body)))
+    return "; ".join(MEMBERS["module-conformance"].judge(content))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "trouble"),
+    [
+        ({"SamplesPerPixel": 3}, "PlanarConfiguration of type 1C is missing, which SamplesPerPixel asks for"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "RedPaletteColorLookupTableDescriptor of type 1C is missing"),
+        ({"ScanningSequence": ["GR", "IR"]}, "InversionTime of type 2C is missing, which ScanningSequence asks for"),
+        ({"WindowCenter": 40}, "WindowWidth of type 1C is missing, which WindowCenter asks for"),
+        ({}, "PatientPosition of type 2C is missing, which SOPClassUID asks for"),
+        ({"PixelAspectRatio": ""}, "PixelAspectRatio of type 1C is empty"),
+        ({"ContrastBolusRoute": "IV"}, "ContrastBolusAgent of type 2 is missing (mr-image, module contrast-bolus)"),
+    ],
+)
+def test_what_a_condition_asks_for_is_missed(attributes, trouble):
+    assert trouble in conformance(**attributes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "absent"),
+    [
+        ({"SamplesPerPixel": 1}, "PlanarConfiguration"),
+        ({"ScanningSequence": "GR"}, "InversionTime"),
+        ({"ScanningSequence": "IR", "InversionTime": ""}, "InversionTime"),  # type 2C: may be empty
+        ({"WindowCenter": 40, "WindowWidth": 80}, "WindowWidth"),
+        ({"PatientPosition": "HFS"}, "PatientPosition"),
+        ({}, "contrast-bolus"),
+    ],
+)
+def test_what_no_condition_asks_for_is_not_missed(attributes, absent):
+    assert absent not in conformance(**attributes)

@@ -108,6 +108,17 @@ def test_what_follows_the_pixels_is_not_passed_on() -> None:
         assert isinstance(answer, Held) or leaks(written) == []
 
 
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG])
+def test_what_lies_within_pixel_data_behind_the_last_frame_becomes_zeros(syntax: str) -> None:
+    made = named(1)
+    pixels = bytes(range(32))
+    made.PixelData = pixels + PLANTED.encode() + bytes(len(PLANTED) % 2)
+    answer, written = answer_of(encoded(made, syntax))
+    assert isinstance(answer, Rewritten)
+    assert leaks(written) == []
+    assert read(written).PixelData == pixels + bytes(len(made.PixelData) - 32)
+
+
 def test_a_directory_is_not_passed_on() -> None:
     path = get_testdata_file("DICOMDIR")
     answer, written = answer_of(Path(path).read_bytes())

@@ -40,13 +40,18 @@ def send_and_kill(server: PrivateServer, data: Path, load: Path, images: Path, h
     host, port = server.dimse.split(":")
     options = ("--associations", "2", "--calling", "kp-killed", "--rekey", "--limit", "60", "--history", str(history))
     child = dimse_child(data)
-    sending = subprocess.Popen([sys.executable, str(load), host, port, str(images), *options], stdout=subprocess.DEVNULL)
+    command = [sys.executable, str(load), host, port, str(images), *options]
+    sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     time.sleep(seconds)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
-    sending.wait(120)
+    try:
+        sending.wait(60)
+    except subprocess.TimeoutExpired:  # the tool waits for ever for an association that the kill cut off before it sent anything
+        os.killpg(sending.pid, signal.SIGKILL)
+        sending.wait()
     dimse_child(data, without=child.pid)
-    lines = [line.split() for line in history.read_text().splitlines()]
+    lines = [line.split() for line in history.read_text().splitlines()] if history.exists() else []
     return {(uid, sha256) for uid, sha256, status, _ in lines if status == "0000"}
 
 

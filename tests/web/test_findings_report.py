@@ -72,6 +72,13 @@ def test_a_slice_counts_once_as_the_gravest_finding_that_names_it(held: Study) -
     assert [instance.number for instance in report.findings[1].instances] == ["1", "2", ""]
 
 
+def test_instances_stand_in_the_order_of_their_numbers(held: Study) -> None:
+    one, instances = _series(1, 11)
+    named = tuple(f"1.1.{number}" for number in (11, 2, 10, 1))
+    report = report_findings(held, [(one, instances)], [Finding("missing-slices", Severity.ERROR, "x", instances=named)], {})
+    assert [instance.number for instance in report.findings[0].instances] == ["1", "2", "10", "11"]
+
+
 def test_the_report_stands_for_itself_and_its_policy_lets_its_own_style_in_alone(gateway: Gateway, held: Study) -> None:
     response = gateway.pages.get(f"/studies/{held.id}/findings.html")
     text = response.text

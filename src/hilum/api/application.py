@@ -18,6 +18,7 @@ from hilum.api import (
     attributes,
     checks,
     credentials,
+    crosswalk,
     deidentification,
     events,
     health,
@@ -58,6 +59,7 @@ NOUNS = (
     projects,
     pacs,
     credentials,
+    crosswalk,
     deidentification,
     uploads,
     studies,
@@ -109,7 +111,8 @@ def make_api(app: Application, received: Pool) -> FastAPI:
     api.router.routes.extend(taking)
     for noun in NOUNS:
         api.router.routes.extend(noun.router.routes)
-    api.router.routes.extend(studies.searching.routes)
+    for searching in (studies.searching, crosswalk.searching):
+        api.router.routes.extend(searching.routes)
     api.router.routes.extend(page_routes(app, api.state.authenticator))
     handle_errors(api)
     api.add_middleware(FirstRoutes, routes=taking)

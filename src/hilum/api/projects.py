@@ -1,6 +1,6 @@
 """Projects: whose images they are."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,6 +35,12 @@ class NewProject(BaseModel):
     retention_days: int | None = Field(None, ge=1, description="studies are deleted so long after their last image")
 
 
+class Direction(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reidentification: Literal["never", "allowed"] = Field(description="whether anything of the project may ever be re-identified")
+
+
 @router.post("/projects", status_code=201)
 def create_project(call: Administrator, new: NewProject) -> ProjectShape:
     """A new project, with its first key (docs/deidentification.md)."""
@@ -61,3 +67,9 @@ def list_projects(call: Reader) -> Any:
 def find_project(call: Reader, name: str) -> ProjectShape:
     """One project."""
     return shape_project(call.app.access.find_project(call.scope, name))
+
+
+@router.post("/projects/{name}/direction")
+def direct_project(call: Administrator, name: str, direction: Direction) -> ProjectShape:
+    """Say whether results may be brought back to their patients, and pseudonyms be looked up; for who may see identities."""
+    return shape_project(call.app.access.direct_project(call.scope, name, direction.reidentification))

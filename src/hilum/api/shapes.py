@@ -27,6 +27,7 @@ class ProjectShape(BaseModel):
     accepts: dict[str, Any]
     quiet_seconds: float
     retention_days: int | None
+    reidentification: str
     created_at: Time
 
 
@@ -161,6 +162,7 @@ def shape_project(project: Project) -> ProjectShape:
         accepts=dict(project.accepts),
         quiet_seconds=project.quiet_seconds,
         retention_days=project.retention_days,
+        reidentification=project.reidentification,
         created_at=project.created_at,
     )
 

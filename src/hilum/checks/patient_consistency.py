@@ -34,8 +34,18 @@ _SAME: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """One finding an attribute; it names the images that differ from the most frequent value."""
+    """One finding an attribute; it names the images that differ from the most frequent value. The last one tells what to do."""
     instances = [instance for one in subject.series for instance in one.instances]
+    differing = list(_differing(instances))
+    for place, (told, odd) in enumerate(differing, 1):
+        yield Finding(kind, severity, f"{told} {mend}" if place == len(differing) else told, instances=odd)
+    nameless = _uids([instance for instance in instances if not str(instance.attributes.get("PatientID", "")).strip()])
+    if nameless:
+        sentence = f"PatientID is empty in {len(nameless)} of {len(instances)} images: nobody can say whose they are."
+        yield Finding(kind, Severity.WARNING, sentence, instances=nameless)
+
+
+def _differing(instances: list[Instance]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for keyword, plain in _SAME:
         values = [(plain(str(instance.attributes.get(keyword, ""))), instance) for instance in instances]
         counts = Counter(value for value, _ in values if value)
@@ -43,12 +53,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             usual = counts.most_common(1)[0][0]
             odd = _uids([instance for value, instance in values if value not in ("", usual)])
             differ = f"{len(odd)} of {len(instances)} images differ from the others"
-            sentence = f"{keyword} has {len(counts)} different values in this study; {differ}. {mend}"
-            yield Finding(kind, severity, sentence, instances=odd)
-    nameless = _uids([instance for instance in instances if not str(instance.attributes.get("PatientID", "")).strip()])
-    if nameless:
-        sentence = f"PatientID is empty in {len(nameless)} of {len(instances)} images: nobody can say whose they are."
-        yield Finding(kind, Severity.WARNING, sentence, instances=nameless)
+            yield f"{keyword} has {len(counts)} different values in this study; {differ}.", odd
 
 
 def _uids(instances: list[Instance]) -> tuple[str, ...]:

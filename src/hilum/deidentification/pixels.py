@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hilum.deidentification.pixel_rules import Blanked, Passed
 from hilum.dicom.attributes import tag_of, vr_of
-from hilum.dicom.blanking import IMAGE_KEYWORDS, Blanking, Emptying, Image, Written, blank_native, declares_overlay
+from hilum.dicom.blanking import IMAGE_KEYWORDS, Blanking, Emptying, Image, Written, blank_native, copy_native, declares_overlay
 from hilum.dicom.blanking.copying import CODESTREAMS
 from hilum.dicom.elements import PixelDataElement, Source
 from hilum.dicom.encoding import Encoding
@@ -108,6 +108,9 @@ def treated(source: Source, header: Header, encoding: Encoding, verdict: Passed 
 
 def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
     treatment = Treatment(syntax, report=PixelReport(verdict.rule, "clean" if verdict.rule else "pass"))
+    most = _most_bytes(header)
+    if syntax in _NATIVE and most:
+        treatment.value = lambda of, element: copy_native(of, element, most)
     if syntax in CODESTREAMS:
         treatment.value = _emptying(max(int(header.number("NumberOfFrames") or 1), 1), treatment.report)
     if declares_overlay(header):
@@ -118,6 +121,19 @@ def _passed(header: Header, syntax: str, verdict: Passed) -> Treatment:
         else:
             _check_overlays(image)
     return _said(treatment) if verdict.rule else treatment
+
+
+def _most_bytes(header: Header) -> int:
+    """The most that the frames of native pixels can have, each rounded up to bytes; 0 where the header does not say it.
+
+    Raises:
+        PixelError: it has a Number of Frames that is none.
+    """
+    if header.text("NumberOfFrames") and header.number("NumberOfFrames") is None:
+        raise PixelError("Its Number of Frames is no number: nobody can say where its pixels end.")
+    rows, columns, bits = (int(header.number(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    samples, frames = (max(int(header.number(keyword) or 1), 1) for keyword in ("SamplesPerPixel", "NumberOfFrames"))
+    return frames * -(-rows * columns * samples * bits // 8)
 
 
 def _emptying(frames: int, report: PixelReport) -> PixelValue:

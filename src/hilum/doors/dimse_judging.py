@@ -15,7 +15,7 @@ from hilum.model.errors import ForbiddenError, HilumError, NotFoundError, Storag
 _LOG = logging.getLogger(__name__)
 
 SHORT_HEAD = 2048  # where the UIDs stand in nearly every object
-_USUAL_HEAD = 320  # of a data set, where they stand in most: what is not there need not be walked
+_ELEMENT_HEADER = 8  # PS3.5 7.1.2 and 7.1.3
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID")
 _WANTED = Wanted(*_IDENTIFIERS)
 
@@ -42,8 +42,12 @@ class Judged(NamedTuple):
 def judge_head(view: memoryview, offset: int, transfer_syntax: str, command: CStoreRequest) -> Judged | None:
     """As `judge_data_set` where the first bytes show it, as they nearly always do; None: they do not. Quick, whatever the bytes are."""
     recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
+    head = view[:SHORT_HEAD]
+    uid = command.affected_sop_instance_uid.encode("latin-1")
+    # Behind the announced UID nothing need be walked but the tag that shows that it is past. PS3.5 9.1: an odd length is padded.
+    end = bytes(head).find(uid, offset) + len(uid) + len(uid) % 2 + _ELEMENT_HEADER
     try:
-        header = scan_prefix(view[: offset + _USUAL_HEAD], _WANTED, recognition) or scan_prefix(view[:SHORT_HEAD], _WANTED, recognition)
+        header = scan_prefix(head[:end], _WANTED, recognition) or scan_prefix(head, _WANTED, recognition)
     except UnreadableError as error:
         return Judged(Refusal(Status.CANNOT_UNDERSTAND, str(error)))
     return None if header is None else Judged(_compare(header, command))

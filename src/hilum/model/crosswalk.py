@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from hilum.model.errors import HilumError
+from hilum.model.errors import HilumError, MissingKeyError
 from hilum.model.keys import ProjectKey
 
 DIGEST_BYTES = 16
@@ -107,7 +107,7 @@ def open_row(keys: Sequence[ProjectKey], project: str, pseudonym: str, row: Seal
     """What the pseudonym stands for.
 
     Raises:
-        HilumError: its key is not among `keys`, or the row was damaged or altered.
+        MissingKeyError: its key is not among `keys`. HilumError: the row was damaged or altered.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -123,9 +123,9 @@ def open_row(keys: Sequence[ProjectKey], project: str, pseudonym: str, row: Seal
     return _decode(row.named, pseudonym, content)
 
 
-def missing_key(project: str, key_id: str) -> HilumError:
+def missing_key(project: str, key_id: str) -> MissingKeyError:
     """A key that rows were sealed with is not there."""
-    return HilumError(
+    return MissingKeyError(
         f"Project {project} has not the key {key_id}, with which its crosswalk was written.",
         f"Bring {project}.keys back from a copy; `hilum key list {project}` shows what is there.",
     )

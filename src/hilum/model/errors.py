@@ -59,6 +59,12 @@ class StorageError(HilumError):
     kind = "storage"
 
 
+class MissingKeyError(HilumError):
+    """A secret that pseudonyms were made with is not there: another one in its stead would be wrong."""
+
+    kind = "missing-key"
+
+
 class LeaseLostError(HilumError):
     """Somebody else moved the item while this worker had it; its results are dropped."""
 

@@ -94,12 +94,18 @@ def report_findings(
             finding,
             words.get(finding.check, NO_WORDS),
             by_id.get(finding.series_id),
-            tuple(NamedInstance(uid, numbers.get(uid, "")) for uid in finding.instances),
+            _named(finding.instances, numbers),
         )
         for finding in findings
     ]
     reported.sort(key=lambda one: GRAVITY.index(one.finding.severity))
     return FindingsReport(study, _sum([one.counts for one in series]), series, tuple(reported))
+
+
+def _named(uids: Sequence[str], numbers: Mapping[str, str]) -> tuple[NamedInstance, ...]:
+    """In the order of their numbers, as a person looks them up; those without one last."""
+    named = [NamedInstance(uid, numbers.get(uid, "")) for uid in uids]
+    return tuple(sorted(named, key=lambda one: (not one.number, len(one.number), one.number)))
 
 
 def _report_series(one: Series, instances: Sequence[Instance], named: Mapping[Severity, set[str]]) -> ReportedSeries:

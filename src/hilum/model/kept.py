@@ -22,6 +22,7 @@ SERIES_ATTRIBUTES = (
     "SeriesNumber",
     "ProtocolName",
     "BodyPartExamined",
+    "FrameOfReferenceUID",
     "Manufacturer",
     "ManufacturerModelName",
     "ScanningSequence",

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from hilum.model.acceptances import Acceptance
 from hilum.model.completeness import GatheringPolicy
+from hilum.model.crosswalk import Original
 from hilum.model.identity import Scope
 from hilum.model.judging import Operators
 from hilum.model.keys import Keys
@@ -72,6 +73,13 @@ class Catalogue(Protocol):
     def deidentified(self, scope: Scope, workitem_id: str) -> Iterator[tuple[str, str, StoredBytes]]: ...
     def artifacts(self, scope: Scope, workitem_id: str) -> list[Artifact]: ...
     def receipts(self, scope: Scope, workitem_id: str) -> dict[str, Mapping[str, Any]]: ...
+
+
+class Crosswalk(Protocol):
+    """What pseudonyms stand for."""
+
+    def originals(self, scope: Scope, project: str, study_id: str, pseudonyms: Collection[str]) -> Mapping[str, Original]: ...
+    def allows_reidentification(self, scope: Scope, project: str) -> bool: ...
 
 
 class TemplateShelf(Protocol):
@@ -146,6 +154,7 @@ class Tools:
     intakes: Intakes
     registrar: Registrar
     catalogue: Catalogue
+    crosswalk: Crosswalk
     templates: TemplateShelf
     private_vrs: Callable[[], Mapping[str, str]]
     history: History

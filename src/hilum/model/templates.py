@@ -62,6 +62,7 @@ class Template(Strict):
     required_attributes: tuple[RequiredAttribute, ...] = ()
     severities: dict[str, Severity] = Field(default_factory=dict)  # check kind -> severity, where it differs from the check's own
     deidentification: str = "basic"  # PS3.15's Basic Profile: what names nobody is the rule, and to keep identities is said
+    reidentify: bool = False  # what is delivered gets the identity of its images back, where the project allows that
     processing: tuple[ProcessingStep, ...] = Field(min_length=1)
     review: ReviewPolicy = ReviewPolicy()
     destinations: tuple[Delivery, ...] = ()

@@ -196,6 +196,7 @@ def make_tools(app: Application, deidentified: PackPool, results: PackPool) -> T
         intakes=app.intakes,
         registrar=app.registrar,
         catalogue=app.catalogue,
+        crosswalk=app.crosswalk,
         templates=app.templates,
         private_vrs=lambda: app.private_tags.vrs(SYSTEM),
         history=app.ledger,

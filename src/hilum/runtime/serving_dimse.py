@@ -1,6 +1,7 @@
 """A DIMSE process: the door on a listening socket that it was given, and the pool of received packs."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -74,6 +75,7 @@ async def _serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
     door = make_door(app, pool)
+    gc.freeze()  # what is there now stays as long as the process: no collection need walk it while a sender waits
     publishing = loop.create_task(_publish(door.counts, app.settings.data))
     try:
         await door.serve(listening, stopping, tls=tls_of(app.settings), ready=ready)

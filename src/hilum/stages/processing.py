@@ -1,10 +1,7 @@
 """processing: the template's processors, one after the other, on the de-identified inputs; their files become the results."""
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,8 @@ from hilum.model.records import Workitem
 from hilum.model.templates import ProcessingStep, Template
 from hilum.model.words import count
 from hilum.processors import Artifacts, NotYet, Order, ProcessingInput, ProducedFile, Ticket, Unusable
+from hilum.stages.scratch_files import read_file, scratch_folder, write_file
 
-CHUNK = 1 << 20
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._+-]{0,254}")
 MANIFEST = "manifest.json"  # what a destination calls its list of the results
 
@@ -48,7 +45,7 @@ def run(item: Item, tools: Tools) -> Outcome:
     template, _ = tools.templates.find(tools.scope, workitem.template, workitem.template_version)
     if not workitem.inputs:
         return Hold(f"No series of the study fits {template.name}: there is nothing to process. Cancel it, or choose series by hand.")
-    with _scratch(tools.scratch) as scratch:
+    with scratch_folder(tools.scratch) as scratch:
         inputs = _lay_out(workitem, scratch / "inputs", tools)
         made = _take_up(workitem, scratch / "finished", tools)
         for number, step in list(enumerate(template.processing, start=1))[len(made.steps) :]:
@@ -90,17 +87,11 @@ def _take_up(workitem: Workitem, folder: Path, tools: Tools) -> _Made:
         return made
     folder.mkdir()
     for file, digest in zip(finished["files"], digests, strict=True):
-        _write_out(stored[digest], folder / file["name"], tools)
+        write_file(folder / file["name"], tools.vault.stream(stored[digest]))
         made.files.append(ProducedFile(folder / file["name"], file["name"], file["media_type"]))
         made.stored[file["name"]] = stored[digest]
     made.steps += finished["steps"]
     return made
-
-
-def _write_out(stored: StoredBytes, path: Path, tools: Tools) -> None:
-    with path.open("wb") as file:
-        for chunk in tools.vault.stream(stored):
-            file.write(chunk)
 
 
 def _check_names(before: Sequence[ProducedFile], files: Sequence[ProducedFile]) -> None:
@@ -130,16 +121,6 @@ def _collect(ticket: Ticket, tools: Tools) -> Artifacts | NotYet | Unusable:
     return answer
 
 
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    mine = Path(tempfile.mkdtemp(dir=folder))
-    try:
-        yield mine
-    finally:
-        shutil.rmtree(mine)
-
-
 def _lay_out(workitem: Workitem, folder: Path, tools: Tools) -> tuple[ProcessingInput, ...]:
     """The de-identified instances as files, a folder an input. Names are ours: nothing a sender wrote becomes a path.
 
@@ -151,7 +132,7 @@ def _lay_out(workitem: Workitem, folder: Path, tools: Tools) -> tuple[Processing
         path.mkdir(parents=True)
     first: dict[str, CopyHeader] = {}
     for number, (series_id, _, stored) in enumerate(tools.catalogue.deidentified(tools.scope, workitem.id), start=1):
-        _write_out(stored, folders[series_id] / f"{number:06}.dcm", tools)
+        write_file(folders[series_id] / f"{number:06}.dcm", tools.vault.stream(stored))
         if series_id not in first:
             first[series_id] = read_copy(source_of(tools.vault, stored))
     return tuple(
@@ -219,8 +200,7 @@ def _keep(made: _Made, workitem: Workitem, tools: Tools) -> list[NewArtifact]:
 def _store(batch: Batch, file: ProducedFile, workitem: Workitem, tools: Tools) -> StoredBytes:
     note = MemberNote(project=workitem.project, door="processing", received_at=tools.clock(), intake_id=workitem.id, name=file.name)
     writer = batch.add(note)
-    with file.path.open("rb") as source:
-        while chunk := source.read(CHUNK):
-            writer.write(chunk)
+    for chunk in read_file(file.path):
+        writer.write(chunk)
     stored = writer.commit()
     return StoredBytes(stored.pack_id, stored.offset, stored.size, stored.sha256)

@@ -61,7 +61,7 @@ class Crosswalk:
         """What some pseudonyms stand for in one study; what is none of this study is not in the answer.
 
         Raises:
-            ForbiddenError: the caller may not see identities. HilumError: a key is missing, or a row was altered.
+            ForbiddenError: the caller may not see identities. MissingKeyError: a key is missing. HilumError: a row was altered.
         """
         keys = self._keys.find(project)
         with self.database.reading() as connection:
@@ -75,7 +75,7 @@ class Crosswalk:
 
         Raises:
             ForbiddenError: the caller may not see identities, or nothing of the project may ever be re-identified.
-            HilumError: the key is missing, or a row was altered.
+            MissingKeyError: the key is missing. HilumError: a row was altered.
         """
         with self.database.reading() as connection:
             project_id = _require_identity(connection, scope, project)

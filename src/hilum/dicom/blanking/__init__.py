@@ -15,7 +15,7 @@ from hilum.dicom.blanking.codestreams import hidden_spans
 from hilum.dicom.blanking.compressed import Written, blank_compressed
 from hilum.dicom.blanking.copying import Emptying
 from hilum.dicom.blanking.description import IMAGE_ATTRIBUTES, IMAGE_KEYWORDS, Image, declares_overlay
-from hilum.dicom.blanking.native import blank_native
+from hilum.dicom.blanking.native import blank_native, copy_native
 from hilum.dicom.blanking.regions import Blanking, Region, outside_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Written",
     "blank_compressed",
     "blank_native",
+    "copy_native",
     "declares_overlay",
     "hidden_spans",
     "outside_of",

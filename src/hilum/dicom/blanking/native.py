@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hilum.dicom.blanking.description import SUBSAMPLED, Image
 from hilum.dicom.blanking.regions import Blanking, Region, darken
-from hilum.dicom.elements import PixelDataElement, Source
+from hilum.dicom.elements import PixelDataElement, Source, TruncatedError
 from hilum.dicom.pixels.troubles import PixelError
 
 if TYPE_CHECKING:
@@ -46,6 +46,30 @@ def blank_native(
         yield _swapped(content) if swaps else bytes(content)
         at += unit
     for left in range(length - at, 0, -_CHUNK):
+        yield bytes(min(left, _CHUNK))
+
+
+def copy_native(source: Source, pixel_data: PixelDataElement, most: int) -> Iterator[bytes]:
+    """The value of Pixel Data, of the same length; what lies behind its frames becomes zeros.
+
+    Args:
+        most: bytes that the frames can have; one more makes them even.
+
+    Raises:
+        PixelError: they are fragments.
+        TruncatedError: they end too early.
+    """
+    if pixel_data.length is None:
+        raise PixelError("Its pixels are not as its transfer syntax says: they are fragments.")
+    length = pixel_data.length
+    kept = length if length <= most + 1 else most
+    for at in range(0, kept, _CHUNK):
+        wanted = min(_CHUNK, kept - at)
+        content = source.read_at(pixel_data.offset + at, wanted)
+        if len(content) < wanted:
+            raise TruncatedError(f"The file ends {kept - at - len(content)} bytes too early.")
+        yield content
+    for left in range(length - kept, 0, -_CHUNK):
         yield bytes(min(left, _CHUNK))
 
 

@@ -18,6 +18,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from hilum.dicom.uids import is_valid_uid
@@ -33,6 +34,7 @@ END_OF_ARCHIVE: Final = bytes(2 * BLOCK)  # POSIX.1-2017 pax: "two 512-octet log
 # prefix
 _USTAR = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
 _SPACES_AS_CHECKSUM = b" " * 8  # "all spaces" while it is computed
+_CHECKSUM_AT = 148
 _LARGEST_USTAR_SIZE = 8**11 - 1  # eleven octal digits; pax `size` holds what is larger
 _LONGEST_NAME = 100  # ustar `name`
 _COMMIT_SUFFIX = ".batch"
@@ -182,6 +184,7 @@ def _cut(text: str, most: int) -> str:
     return text
 
 
+@lru_cache(1024)  # of one sender, all but the UIDs are the same
 def _escaped(text: str) -> str:
     return text if _IS_PLAIN(text) else json.dumps(text)[1:-1]
 
@@ -211,11 +214,10 @@ def _ustar(name: str, size: int, kind: bytes, at: datetime) -> bytes:
     time = b"%011o\0" % max(0, int(at.timestamp()))
     nobody = b"0000000\0"
 
-    def pack(checksum: bytes) -> bytes:
-        before = (name.encode("ascii"), b"0000600\0", nobody, nobody, length, time, checksum, kind)
-        return _USTAR.pack(*before, b"", b"ustar", b"00", b"", b"", b"", b"", b"")
-
-    return pack(b"%06o\0 " % sum(pack(_SPACES_AS_CHECKSUM)))
+    before = (name.encode("ascii"), b"0000600\0", nobody, nobody, length, time, _SPACES_AS_CHECKSUM, kind)
+    block = _USTAR.pack(*before, b"", b"ustar", b"00", b"", b"", b"", b"", b"")
+    checksum = sum(block.translate(None, b"\0"))  # most of it is zeros, and they add nothing
+    return block[:_CHECKSUM_AT] + b"%06o\0 " % checksum + block[_CHECKSUM_AT + len(_SPACES_AS_CHECKSUM) :]
 
 
 def _is_ustar(block: bytes, kind: bytes) -> bool:
