@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from hilum.model.identity import SYSTEM
 from hilum.model.lifecycle import Kind, Status
@@ -16,6 +17,7 @@ from hilum.runtime.registry import find_members
 from hilum.stages import gathering
 from hilum.stores.database import Database
 from hilum.stores.ledger import Ledger
+from hilum.stores.schema import intakes, items, moves
 from hilum.stores.senders import Senders
 
 
@@ -52,6 +54,12 @@ def gather(site: Any) -> Any:
         catalogue=site.catalogue, scope=SYSTEM, clock=site.clock, proofs=find_members("hilum.proofs"), operators=operators(site.clock)
     )
     return gathering.run(site.study().item, tools)
+
+
+def test_a_rehearsal_leaves_nothing(site: Any, senders: Senders) -> None:
+    senders.rehearse()
+    with site.database.reading() as connection:
+        assert [connection.scalar(select(func.count()).select_from(table)) for table in (intakes, items, moves)] == [0, 0, 0]
 
 
 def test_within_the_quiet_time_a_sender_goes_on_with_its_intake(site: Any, senders: Senders) -> None:

@@ -74,7 +74,12 @@ async def _serve(
     else:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-    door = make_door(app, pool)
+    senders = Senders(app.database, app.clock, app.intakes, app.wake)
+    door = make_door(app, pool, senders)
+    try:
+        await asyncio.to_thread(senders.rehearse)
+    except Exception as error:  # noqa: BLE001 - the ledger may fail for a while: the first image only waits a little longer
+        _LOG.warning("the first image's way could not be prepared: %s", type(error).__name__)
     gc.freeze()  # what is there now stays as long as the process: no collection need walk it while a sender waits
     publishing = loop.create_task(_publish(door.counts, app.settings.data))
     try:
@@ -93,10 +98,10 @@ async def _publish(counts: Counts, data: Path) -> None:
         await asyncio.sleep(_PUBLISH_SECONDS)
 
 
-def make_door(app: Application, pool: PackPool) -> DimseDoor:
+def make_door(app: Application, pool: PackPool, senders: Senders) -> DimseDoor:
     """The door over the stores of `app`."""
     settings = app.settings
-    deliveries = Deliveries(Senders(app.database, app.clock, app.intakes, app.wake), pool.settle)
+    deliveries = Deliveries(senders, pool.settle)
     return DimseDoor(
         Keeper(pool, deliveries, storing_limits(settings), app.clock),
         deliveries,

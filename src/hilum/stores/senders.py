@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from hilum.model.identity import SYSTEM, Role, Scope
+from hilum.model.identity import ADMIN_PROJECT, SYSTEM, Role, Scope
 from hilum.model.lifecycle import Status
 from hilum.stores.database import Database
 from hilum.stores.intakes import Intakes, NewIntake
@@ -36,7 +37,17 @@ class Senders:
         Raises:
             NotFoundError: the project is gone.
         """
-        now, new = self._clock(), NewIntake(project, door, dataset=dataset, metadata=metadata, sender=sender)
+        with self.database.writing("lazy") as connection:
+            return self._join(connection, NewIntake(project, door, dataset=dataset, metadata=metadata, sender=sender))
+
+    def rehearse(self) -> None:
+        """`join` once, and take it back: making its statements takes longer than running them, and a first image need not wait for it."""
+        with suppress(_TakenBack), self.database.writing("lazy") as connection:
+            self._join(connection, NewIntake(ADMIN_PROJECT, "rehearsal", sender="rehearsal"))
+            raise _TakenBack
+
+    def _join(self, connection: Connection, new: NewIntake) -> str:
+        now = self._clock()
         last = func.coalesce(intakes.c.last_received_at, intakes.c.started_at)
         newest = (
             select(intakes.c.id, last.label("last"), projects.c.quiet_seconds)
@@ -46,13 +57,12 @@ class Senders:
             .order_by(last.desc())
             .limit(1)
         )
-        with self.database.writing("lazy") as connection:
-            row = connection.execute(newest).first()
-            if row is not None and row.last + timedelta(seconds=row.quiet_seconds) >= now:
-                connection.execute(update(intakes).where(intakes.c.id == row.id).values(last_received_at=now))
-                return str(row.id)
-            intake_id = str(uuid.uuid4())
-            self._intakes.create(connection, Scope(new.sender, {new.project: Role.OPERATOR}), new, intake_id)
+        row = connection.execute(newest).first()
+        if row is not None and row.last + timedelta(seconds=row.quiet_seconds) >= now:
+            connection.execute(update(intakes).where(intakes.c.id == row.id).values(last_received_at=now))
+            return str(row.id)
+        intake_id = str(uuid.uuid4())
+        self._intakes.create(connection, Scope(new.sender, {new.project: Role.OPERATOR}), new, intake_id)
         return intake_id
 
     def hasten(self, intake_ids: Collection[str]) -> set[str]:
@@ -74,3 +84,7 @@ class Senders:
         """A sender of it broke off."""
         with self.database.writing("lazy") as connection:
             connection.execute(update(intakes).where(intakes.c.id == intake_id).values(interrupted=True))
+
+
+class _TakenBack(Exception):  # noqa: N818 - no error: it ends a transaction without a commit
+    """Nothing of this transaction is to stay."""
