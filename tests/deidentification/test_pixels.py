@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from deidentifying import KEY, answer_of, deidentified, encoded, engine_of
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -371,3 +372,10 @@ def test_the_report_counts_what_was_made_dark_by_which_rule(tmp_path: Path) -> N
     counted = {one["rule"]: one for one in report.as_json()["pixels"]}
     assert (counted["banner"]["instances"], counted["banner"]["frames"], counted["banner"]["regions"]) == (2, 2, 4)
     assert (counted[""]["instances"], counted[""]["action"], counted[""]["frames"]) == (1, "pass", 0)
+
+
+def test_the_example_in_the_documents_is_a_profile() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "deidentification.md").read_text(encoding="utf-8")
+    (example,) = (block.split("```", 1)[0] for block in text.split("```yaml\n")[1:] if block.startswith("pixels:"))
+    engine = engine_of(**yaml.safe_load(example))
+    assert [rule.action for rule in engine.profile.pixels] == ["blank", "blank", "keep_ultrasound_regions", "clean", "remove", "hold"]
