@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from deidentifying import shipped_engine
-from midi_b import score, scored_files, spell
+from midi_b import score, score_burned_in, scored_files, spell
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     files = scored_files(Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as place:
         scored = score(files, shipped_engine(sys.argv[2] if len(sys.argv) > 2 else "research"), Path(place))
+        score_burned_in(files, Path(place), scored)
     print(f"{len(files)} objects")
     print(*spell(scored), sep="\n")
     for (action, where, what), times in scored.wrong_cases.most_common():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from deidentifying import KEY, answer_of, deidentified, encoded, engine_of
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -165,7 +166,7 @@ def test_outside_of_ultrasound_regions_is_dark(tmp_path: Path) -> None:
     assert not after[~kept].any()
 
 
-@pytest.mark.parametrize("corners", [None, (2, 3, 10, 6), (2, 3, 8, 8), (5, 3, 4, 6), (-1, 0, 4, 4), (2, 3, 8, None)])
+@pytest.mark.parametrize("corners", [None, (0, 0, 9, 7), (2, 3, 10, 6), (2, 3, 8, 8), (5, 3, 4, 6), (-1, 0, 4, 4), (2, 3, 8, None)])
 def test_ultrasound_regions_that_are_none_hold(corners: tuple[int, ...] | None, tmp_path: Path) -> None:
     given = photograph()
     if corners:
@@ -317,6 +318,18 @@ def test_an_image_that_is_not_what_it_says_is_held(said: dict[str, object], tmp_
     assert isinstance(answer, Held), answer
 
 
+def test_a_rule_for_frames_that_are_not_there_holds(tmp_path: Path) -> None:
+    answer, _ = through(encoded(photograph(), EXPLICIT), tmp_path, blanking(8, 10, [0, 0, 10, 2], frames=[1, 2]))
+    assert answer == Held("The rule banner names frames that the instance has not.")
+
+
+def test_compressed_pixels_under_a_native_transfer_syntax_are_held() -> None:
+    content = path_of("MR_small_jp2klossless.dcm").read_bytes()
+    answer, _ = answer_of(content.replace(b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.1\0\0\0"))
+    assert isinstance(answer, Held)
+    assert "fragments" in answer.why
+
+
 def test_a_bomb_in_a_compressed_frame_is_held(tmp_path: Path) -> None:
     given = dcmread(path_of("MR_small_jp2klossless.dcm"))
     codes = bytearray(next(generate_frames(given.PixelData, number_of_frames=1)))
@@ -359,3 +372,10 @@ def test_the_report_counts_what_was_made_dark_by_which_rule(tmp_path: Path) -> N
     counted = {one["rule"]: one for one in report.as_json()["pixels"]}
     assert (counted["banner"]["instances"], counted["banner"]["frames"], counted["banner"]["regions"]) == (2, 2, 4)
     assert (counted[""]["instances"], counted[""]["action"], counted[""]["frames"]) == (1, "pass", 0)
+
+
+def test_the_example_in_the_documents_is_a_profile() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "deidentification.md").read_text(encoding="utf-8")
+    (example,) = (block.split("```", 1)[0] for block in text.split("```yaml\n")[1:] if block.startswith("pixels:"))
+    engine = engine_of(**yaml.safe_load(example))
+    assert [rule.action for rule in engine.profile.pixels] == ["blank", "blank", "keep_ultrasound_regions", "clean", "remove", "hold"]

@@ -182,6 +182,32 @@ def test_ybr_that_a_codec_keeps_is_not_made_rgb(tmp_path):
     assert (inside(made_dark) == (0, 128, 128)).all()
 
 
+@pytest.mark.parametrize("name", ["MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_dcmtk_+eb+cy+np.dcm"])
+@pytest.mark.parametrize(("rows", "columns"), [(0.5, 2), (2, 0.5), (0.5, 1), (1, 2)])
+def test_a_frame_of_another_size_than_its_header_says_is_refused(name, rows, columns, tmp_path):
+    given = dataset_of(read(name))
+    given.Rows, given.Columns = int(given.Rows * rows), int(given.Columns * columns)
+    written = io.BytesIO()
+    given.save_as(written)
+    with pytest.raises(PixelError, match="another size"):
+        blank(written.getvalue(), [REGION], tmp_path)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_twelve_bits_stay_twelve_bits(syntax, is_signed, tmp_path):
+    given = dataset_of(read("MR_small.dcm"))
+    given.BitsStored, given.HighBit, given.PixelRepresentation = 12, 11, int(is_signed)
+    image = (np.arange(64 * 64).reshape(64, 64) - (2048 if is_signed else 0)).astype(np.int16 if is_signed else np.uint16)
+    given.PixelData = image.tobytes()
+    given.compress(syntax)
+    written = io.BytesIO()
+    given.save_as(written)
+    (after,) = frames_of(blank(written.getvalue(), [REGION], tmp_path))
+    assert np.array_equal(outside(after), outside(image))
+    assert (inside(after) == image.min()).all()
+
+
 def test_a_frame_that_is_dark_there_already_keeps_its_bytes(tmp_path):
     made = dataset_of(read("CT_small.dcm"))
     image = made.pixel_array.copy()

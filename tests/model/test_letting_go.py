@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hilum.model.letting_go import report_findings
+from hilum.model.letting_go import report_findings, report_findings_without_names
 from hilum.model.lifecycle import Kind, Stage, Status
 from hilum.model.outcomes import Finding, Severity
 from hilum.model.records import Move
@@ -44,3 +44,11 @@ def test_a_template_that_let_an_error_go_is_named() -> None:
 
 def test_findings_of_other_templates_are_not_reported() -> None:
     assert report_findings([Finding("required-series", Severity.ERROR, "No FLAIR.", "brain_ms")], make_template(), [], []) == ()
+
+
+def test_results_that_show_nobody_name_the_check_and_neither_sender_nor_staff() -> None:
+    quoting = Finding("missing-slices", Severity.ERROR, 'Slice 4 is missing in "T1 of Doe".')
+    told = report_findings_without_names(
+        [quoting, quoting, REMARK], make_template(), [RETRY], {"missing-slices": "A hole.", "duplicate-slices": "Twice."}
+    )
+    assert told == ("missing-slices: A hole. Let go by a person.", "duplicate-slices: Twice.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pydicom.data
 import pytest
 from counting import Counting
 from line import Line, open_line, settings_in
@@ -304,6 +305,30 @@ def test_nothing_is_kept_in_the_crosswalk_of_a_workitem_that_is_held(line: Line)
     sent(line, planted([1], ImageComments="call Quixotella"), report_type=template(line, deidentification="leaky"))
     with line.app.database.reading() as connection:
         assert connection.execute(crosswalk.select()).all() == []
+
+
+def test_a_sites_rule_makes_regions_of_compressed_images_dark_before_they_are_processed(line: Line) -> None:
+    rule = "{name: banner, where: {Modality: US, Rows: 480, Columns: 640}, blank: [[0, 0, 640, 90]]}"
+    own = line.settings.data / "profiles"
+    own.mkdir()
+    (own / "ours.yaml").write_text(f"name: ours\npixels: [{rule}]\n", encoding="utf-8")
+    ultrasound = pydicom.data.get_testdata_file("examples_jpeg2k.dcm", download=False)
+    assert ultrasound
+    files = {"1.dcm": Path(ultrasound).read_bytes()}
+    workitem = sent(line, files, report_type=template(line, deidentification="ours"))
+    (copy,) = map(opened, copies(line, workitem))
+    assert not copy.pixel_array[:90].any()
+    assert np.array_equal(copy.pixel_array[90:], opened(files["1.dcm"]).pixel_array[90:])
+    assert [(one["rule"], one["frames"]) for one in report_of(line, workitem)["pixels"]] == [("banner", 1)]
+    assert not list(line.settings.scratch.iterdir())
+
+
+def test_without_a_rule_an_ultrasound_image_is_held_with_the_reason(line: Line) -> None:
+    ultrasound = pydicom.data.get_testdata_file("examples_jpeg2k.dcm", download=False)
+    assert ultrasound
+    workitem = sent(line, {"1.dcm": Path(ultrasound).read_bytes()}, report_type=template(line))
+    assert workitem.item.status is Status.HELD
+    assert "no rule says where" in workitem.item.why
 
 
 def test_a_worker_that_dies_among_the_copies_leaves_none_and_the_next_one_makes_the_same(tmp_path: Path, counting: Counting) -> None:

@@ -236,6 +236,29 @@ def test_a_worker_that_is_killed_after_it_delivered_delivers_the_same_once_more_
     assert (folder / "seg.dcm").is_file()
 
 
+def test_images_that_came_before_frames_of_reference_were_kept_are_waited_for(line: Line, ct: dict[str, bytes]) -> None:
+    from sqlalchemy import update
+
+    from hilum.stores.schema import series
+
+    def set_generation(generation: int) -> None:
+        with line.app.database.writing() as connection:
+            connection.execute(update(series).values(kept_generation=generation))
+
+    line.upload(ct, report_type="back")
+    line.run_until("delivering")
+    _, kept = line.app.templates.kept(SYSTEM)
+    set_generation(0)
+    line.run()
+    (row,) = [row for row in line.app.catalogue.standing(SYSTEM) if row[1] == Stage.DELIVERING]
+    assert row[2] == Status.DEFERRED
+    set_generation(kept)
+    line.clock.advance(seconds=60)
+    line.app.ledger.wake_due(SYSTEM)
+    line.run()
+    assert opened(delivered(line)["seg.dcm"]).PatientID == NUMBER
+
+
 def test_a_deleted_study_leaves_nothing_in_the_crosswalk(line: Line, ct: dict[str, bytes]) -> None:
     from sqlalchemy import func, select
 

@@ -25,10 +25,11 @@ def engine_of(*options: str, key: ProjectKey = KEY, **said: Any) -> Engine:
     return Engine(profile, key, find_members("hilum.actions"))
 
 
-def shipped_engine(name: str, key: ProjectKey = KEY) -> Engine:
-    """An engine with a shipped profile."""
+def shipped_engine(name: str, key: ProjectKey = KEY, **more: Any) -> Engine:
+    """An engine with a shipped profile, and more that it says."""
     with tempfile.TemporaryDirectory() as place:
-        return Engine(find_profile(Settings(data=Path(place)), name), key, find_members("hilum.actions"))
+        profile = find_profile(Settings(data=Path(place)), name)
+    return Engine(Profile.model_validate(profile.model_dump(exclude_defaults=True) | more), key, find_members("hilum.actions"))
 
 
 def checked_answer_of(content: bytes, engine: Engine, place: Path) -> tuple[Answer, bytes]:

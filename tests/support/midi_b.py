@@ -5,13 +5,14 @@ what is written where, which words of it must go and which must stay. Hard ones 
 object names, addresses in prose, dates in words.
 """
 
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from deidentifying import checked_answer_of, encoded, read
+from deidentifying import checked_answer_of, encoded, read, shipped_engine
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence
@@ -35,7 +36,8 @@ ACTIONS = (
 )
 
 
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_SECONDARY_CAPTURE, _ULTRASOUND = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.6.1"
+_BANNER = 12  # rows
 
 
 class Patient(NamedTuple):
@@ -206,6 +208,38 @@ def score(files: list[Path], engine: Engine, place: Path) -> Score:
     for pseudonyms in patients.values():
         scored.judge("patid_consistent", len(pseudonyms) == 1, "PatientID")
     return scored
+
+
+def score_burned_in(files: list[Path], place: Path, scored: Score) -> None:
+    """Write a banner into the pixels of real images, call them ultrasound, and judge what a profile's rule leaves of it."""
+    for file in files:
+        before = read(file.read_bytes())
+        is_simple = before.get("BitsAllocated") == 16 and int(before.get("NumberOfFrames", 1)) == 1
+        if is_simple and not before.file_meta.TransferSyntaxUID.is_compressed:
+            _judge_banner(_with_banner(before), place, scored)
+
+
+def _with_banner(dataset: Dataset) -> Dataset:
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = _ULTRASOUND
+    dataset.Modality, dataset.BurnedInAnnotation, dataset.ImageType = "US", "YES", ["ORIGINAL", "PRIMARY"]
+    banner = b"\x00\x01\xff\x00" * (dataset.Columns * _BANNER // 2)
+    dataset.PixelData = banner + dataset.PixelData[len(banner) :]
+    return dataset
+
+
+def _judge_banner(before: Dataset, place: Path, scored: Score) -> None:
+    rows, columns = int(before.Rows), int(before.Columns)
+    rule = {
+        "name": "banner",
+        "where": {"Modality": "US", "Rows": rows, "Columns": columns, "BurnedInAnnotation": "YES"},
+        "blank": [[0, 0, columns, _BANNER]],
+    }
+    content = encoded(before, str(before.file_meta.TransferSyntaxUID))
+    answer, written = checked_answer_of(content, shipped_engine("research", pixels=[rule]), place)
+    size = columns * _BANNER * 2
+    pixels = read(written).PixelData if isinstance(answer, Rewritten) else b""
+    scored.judge("pixels_hidden", bool(pixels) and len(set(struct.iter_unpack("<H", pixels[:size]))) == 1, "the banner")
+    scored.judge("pixels_retained", pixels[size:] == read(content).PixelData[size:], "below the banner")
 
 
 def planted(dataset: Dataset, patient: Patient) -> Dataset:

@@ -111,7 +111,10 @@ def _outside_of_ultrasound_regions(header: Header) -> tuple[Region, ...]:
     kept = [_region(corner, image) for corner in corners]
     if not kept:
         raise PixelError("It names no ultrasound regions: nobody can say what lies outside of them.")
-    return outside_of(kept, image.rows, image.columns)
+    outside = outside_of(kept, image.rows, image.columns)
+    if not outside:
+        raise PixelError("Its ultrasound regions are the whole image: nobody can say where its text stands.")
+    return outside
 
 
 def _region(corners: tuple[Any, ...], image: Image) -> Region:

@@ -154,6 +154,9 @@ def _check_overlays(image: Image) -> None:
 
 
 def _report(verdict: Blanked, image: Image) -> PixelReport:
+    named = verdict.blanking.frames or frozenset()
+    if any(frame >= image.frames for frame in named):
+        raise PixelError(f"The rule {verdict.rule} names frames that the instance has not.")
     frames = verdict.blanking.count(image.frames)
     return PixelReport(verdict.rule, "blank", len(verdict.blanking.regions), frames, has_cleared_bits=image.has_overlay)
 

@@ -19,7 +19,7 @@ from hilum.model.templates import Template
 from hilum.runtime.assembling import Application, operators
 
 MOST_EXAMPLES = 20  # of each change
-SERIES_NUMBER = "SeriesNumber"  # of several series that fit a role it decides, and sentences name series by it
+SERIES_NUMBER = "SeriesNumber"  # of several series that fit a role it decides
 
 
 @dataclass(slots=True)
@@ -77,24 +77,25 @@ def dry_run(app: Application, scope: Scope, draft: Template, days: int) -> DryRu
     kept, _ = app.templates.kept(scope)
     answer = DryRun(days, version, tuple(sorted(draft.attributes() - kept)))
     judging = _Judging(app, scope, draft, saved)
-    asked = draft.asked() | (frozenset() if saved is None else saved.asked()) | {SERIES_NUMBER}
+    asked = draft.asked() | (frozenset() if saved is None else saved.asked())
+    if draft.required_series or (saved is not None and saved.required_series):
+        asked |= {SERIES_NUMBER}
     for by_study in app.catalogue.recent_series(scope, app.clock() - timedelta(days=days), asked):
         for study_id, before, after in judging.judge(by_study):
             _count(answer, study_id, before, after, judging.explain)
-    answer.examples = [_with_others(one, app, scope, draft.name) for one in answer.examples]
+    rivals = [(other, at) for other, at in app.templates.newest(scope) if other.name != draft.name and other.active and other.has_rules]
+    answer.examples = [_with_rivals(one, app, scope, rivals, judging.operators) for one in answer.examples]
     answer.seconds = time.perf_counter() - began
     return answer
 
 
-def _with_others(example: Example, app: Application, scope: Scope, name: str) -> Example:
+def _with_rivals(example: Example, app: Application, scope: Scope, rivals: Sequence[tuple[Template, int]], known: Operators) -> Example:
     """The example with the other templates that match a study which is gained."""
     if example.change == "lost":
         return example
-    others = [(other, at) for other, at in app.templates.newest(scope) if other.name != name and other.active and other.has_rules]
-    varying = frozenset(attribute for other, _ in others for attribute in other.varying())
+    varying = frozenset(attribute for rival, _ in rivals for attribute in rival.varying())
     series = app.catalogue.list_series(scope, example.study_id, varying=varying)
-    known = operators(app.clock)
-    return replace(example, also=tuple(other.name for other, at in others if judge_template(other, at, series, known).fits))
+    return replace(example, also=tuple(rival.name for rival, at in rivals if judge_template(rival, at, series, known).fits))
 
 
 def _saved(app: Application, scope: Scope, name: str) -> tuple[Template | None, int | None]:
@@ -113,7 +114,7 @@ class _Judging:
         self._scope = scope
         self._draft = draft
         self._saved = saved
-        self._operators: Operators = operators(app.clock)
+        self.operators: Operators = operators(app.clock)
         self._varying = draft.varying() | (saved.varying() if saved is not None else frozenset())
 
     def judge(self, by_study: dict[str, list[Series]]) -> Iterable[tuple[str, Judged | None, Judged]]:
@@ -131,11 +132,11 @@ class _Judging:
         series = [one.series for one in judged.candidates]
         if self._varying:
             series = self._app.catalogue.with_slices(self._scope, series, self._varying)
-        return judge_template(judged.template, judged.version, series, self._operators).why()
+        return judge_template(judged.template, judged.version, series, self.operators).why()
 
     def _judge(self, series: Sequence[Series]) -> tuple[Judged | None, Judged]:
-        before = None if self._saved is None else judge_template(self._saved, 0, series, self._operators)
-        return before, judge_template(self._draft, 0, series, self._operators)
+        before = None if self._saved is None else judge_template(self._saved, 0, series, self.operators)
+        return before, judge_template(self._draft, 0, series, self.operators)
 
 
 def _unknown_series(before: Judged | None, after: Judged) -> Set[str]:

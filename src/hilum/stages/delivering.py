@@ -1,17 +1,20 @@
 """delivering: results go to the template's destinations, each once, and become listed as delivered."""
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from hilum.deidentification.copies import study_uid_of_copies
 from hilum.destinations import Parcel, ParcelFile
 from hilum.model.lifecycle import Item, Stage, Status
-from hilum.model.outcomes import Delivered, Done, Hold, Outcome
+from hilum.model.outcomes import Defer, Delivered, Done, Hold, Outcome
 from hilum.model.ports import Tools
 from hilum.model.records import Study, Workitem
 from hilum.model.templates import Template
 from hilum.model.words import count
 from hilum.stages.scratch_files import scratch_folder
+
+LOOK_SOON = timedelta(seconds=2)  # housekeeping reads attributes that were named late, as often
 
 
 def run(item: Item, tools: Tools) -> Outcome:
@@ -22,6 +25,9 @@ def run(item: Item, tools: Tools) -> Outcome:
     if outdated and not _was_let_through(item, outdated, tools):
         return Hold(outdated)
     template, _ = tools.templates.find(tools.scope, workitem.template, workitem.template_version)
+    if _is_brought_back(workitem, template) and _awaits_frames(study, tools):
+        why = "Waiting until the frames of reference of its images are read out of the packs: they were not kept when the images came."
+        return Defer(tools.clock() + LOOK_SOON, why)
     with scratch_folder(tools.scratch) as scratch:
         parcel = _parcel(workitem, study, tools)
         ready = _bring_back(parcel, workitem, study, scratch, tools) if _is_brought_back(workitem, template) else parcel
@@ -37,6 +43,11 @@ def _bring_back(parcel: Parcel, workitem: Workitem, study: Study, scratch: Path,
 def _is_brought_back(workitem: Workitem, template: Template) -> bool:
     """Whether the template asks for it; where the copies were the originals nothing is to be brought back."""
     return template.reidentify and not workitem.shows_identity
+
+
+def _awaits_frames(study: Study, tools: Tools) -> bool:
+    series = tools.catalogue.list_series(tools.scope, study.id)
+    return any("FrameOfReferenceUID" in one.unread and not one.unreadable for one in series)
 
 
 def _deliver(parcel: Parcel, workitem: Workitem, template: Template, tools: Tools) -> Outcome:

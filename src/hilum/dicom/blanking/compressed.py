@@ -10,7 +10,7 @@ from hilum.dicom.blanking.description import IMAGE_ATTRIBUTES, Image
 from hilum.dicom.blanking.regions import Blanking, darken
 from hilum.dicom.elements import Source
 from hilum.dicom.encoding import ITEM, SEQUENCE_DELIMITER
-from hilum.dicom.pixels.decoding import decode
+from hilum.dicom.pixels.decoding import decode, size_in_codes
 from hilum.dicom.pixels.opening import Image as Opened
 from hilum.dicom.pixels.opening import open_image
 from hilum.dicom.pixels.troubles import MAX_BYTES, MAX_PIXELS, PixelError, sentences
@@ -108,6 +108,9 @@ class _Work:
     def _changed(self, codes: bytes, blanking: Blanking, *, concerns: bool) -> bytes:
         import numpy as np
 
+        # Regions are places in Rows and Columns; a viewer may take the codestream's own size, and show them elsewhere.
+        if size_in_codes(codes) not in ((0, 0), (self._image.rows, self._image.columns)):
+            raise PixelError("A compressed frame is of another size than its header says.")
         before = self._decode(codes, self._read.dataset, keeps_ybr=self._keeps_ybr)
         after = before.copy()
         if concerns:

@@ -140,12 +140,12 @@ def _check_codes(codes: bytes, syntax: Any, max_pixels: int) -> None:
     if syntax in _JPEG_LS and not codes.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise PixelError("The compressed frame is cut off.")
     # A decoder allocates what the compressed frame says of itself, not what Rows and Columns say.
-    rows, columns = _size_in_codes(codes)
+    rows, columns = size_in_codes(codes)
     if rows * columns > max_pixels:
         raise PixelError(f"The compressed frame says to be {rows} by {columns}, more than the {max_pixels} pixels that are allowed.")
 
 
-def _size_in_codes(codes: bytes) -> tuple[int, int]:
+def size_in_codes(codes: bytes) -> tuple[int, int]:
     """Rows and columns by a JPEG, JPEG-LS or JPEG 2000 codestream; zero where it is none of them (RLE) or does not say."""
     # ISO/IEC 15444-1 A.5.1: SOC, then SIZ with Xsiz, Ysiz and the image's offset.
     if (start := codes.find(b"\xff\x4f\xff\x51", 0, 1024)) >= 0 and len(codes) >= start + 24:
