@@ -12,6 +12,9 @@ _FAMILIES = (
     frozenset({"FL", "FD", "OF", "OD"}),
 )
 
+# PS3.5 A.1: what PS3.6 leaves open, where the object is implicit and its items are written with a VR.
+WRITTEN_AS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
+
 
 def fits(vr: str, wanted: str) -> bool:
     """Whether an attribute whose VR by PS3.6 is `wanted` (`US or SS`, say) may be written with `vr`."""

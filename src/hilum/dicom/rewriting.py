@@ -16,8 +16,8 @@ from typing import Any
 from hilum.dicom.attributes import decode, name_of
 from hilum.dicom.elements import PIXEL_DATA_TAGS, Limits, OddError, PixelDataElement, Source, TruncatedError, find_end, truncation
 from hilum.dicom.encoding import IMPLICIT, ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, ElementHeader, Encoding
+from hilum.dicom.fitting import WRITTEN_AS, fits, fitting
 from hilum.dicom.part10 import UNDEFINED_LENGTH, UnreadableError
-from hilum.dicom.fitting import fits, fitting
 from hilum.dicom.rewriting_rules import UNSAFE_PRIVATE, WRONG_VR, Addition, Occurrence, Plan, Rule, Touched, leave_out
 
 CHUNK = 1 << 20
@@ -309,9 +309,9 @@ class _Rewriter:
         if new == value:
             if level.encoding is self._encoding and (not header[1] or vr == header[1]):
                 return None
-            return self._encoding.element(tag, _WRITTEN_AS.get(vr, vr), new)
+            return self._encoding.element(tag, WRITTEN_AS.get(vr, vr), new)
         self._touch(tag, rule)
-        return self._encoding.element(tag, _WRITTEN_AS.get(vr, vr), new)
+        return self._encoding.element(tag, WRITTEN_AS.get(vr, vr), new)
 
     def _left_out(self, tag: int, rule: Rule, vr: str, value: bytes) -> None:
         self._touch(tag, rule)
@@ -397,6 +397,3 @@ class _Rewriter:
 
 
 _TRAILING_TAGS = frozenset({0xFFFAFFFA, 0xFFFCFFFC})
-
-# PS3.5 A.1: what PS3.6 leaves open, where the object is implicit and its items are written with a VR.
-_WRITTEN_AS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
