@@ -95,13 +95,6 @@ def test_a_short_name_is_found_behind_base64(text):
     assert kinds(check_copy(named, encoded(dataset(ImageComments=f"ref {text} end"))))
 
 
-def test_an_identifier_that_is_a_whole_number_is_found_among_numbers():
-    named = encoded(dataset(PatientID="471155"))
-    assert kinds(check_copy(named, encoded(dataset(SeriesNumber="471155")))) == {"SeriesNumber": "an identifier"}
-    assert not check_copy(named, encoded(dataset(ExposureTime="4711550")))
-    assert not check_copy(encoded(dataset(PatientID="1000")), encoded(dataset(ExposureTime="1000")))
-
-
 def test_a_name_is_found_in_pixels_within_a_sequence(original):
     icon = dataset(PixelData=b"Ottilie ")
     icon["PixelData"].VR = "OB"
