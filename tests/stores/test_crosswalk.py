@@ -223,6 +223,25 @@ def test_the_answer_of_a_stage_brings_rows_and_deletion_takes_them(site, image, 
     assert count(found) == 0
 
 
+def test_keys_that_cannot_be_used_keep_one_deletion_open_and_no_other(site, image, tmp_path):
+    keys = KeyFiles(tmp_path / "keys")
+    eraser = Eraser(site.database, site.clock, tmp_path / "packs", forget_pseudonyms=Crosswalk(site.database, keys).forget)
+    for number, project in enumerate(("ward", "lab"), start=1):
+        site.access.create_project(SYSTEM, project)
+        site.deliver(image(f"1.2.{number}.1.1", f"1.2.{number}", f"1.2.{number}.1"), project=project)
+        study = site.study(f"1.2.{number}")
+        with site.database.writing() as connection:
+            project_id = connection.scalar(select(projects.c.id).where(projects.c.name == project))
+            keep_rows(connection, project_id, [Sealer(keys.create(project), project, study.id).seal(KNOWN[2])])
+        eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    with site.database.writing() as connection:  # no bytes are left of them
+        connection.execute(update(members).values(study_id=None))
+    (tmp_path / "keys/ward.keys").chmod(0o644)
+    assert eraser.erase_all() == 1
+    (tmp_path / "keys/ward.keys").chmod(0o600)
+    assert eraser.erase_all() == 1
+
+
 def test_a_look_up_among_many_rows_goes_through_an_index(site, keys, shelf):
     key = keys.find("ward")[0]
     rows = [SealedRow(number.to_bytes(16, "big"), bytes(16), Named.INSTANCE, key.id, bytes(60)) for number in range(5000)]

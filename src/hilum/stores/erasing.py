@@ -250,7 +250,14 @@ class Eraser:
             open_ones = list(connection.scalars(select(tombstones.c.study_id).where(tombstones.c.erased_at.is_(None))))
             left = set(connection.scalars(select(members.c.study_id).where(members.c.study_id.in_(open_ones)).distinct()))
         erased = [study_id for study_id in open_ones if study_id not in left and self._is_withdrawn(study_id)]
-        return sum(self._stamp(study_id) for study_id in erased)
+        return sum(self._try_to_stamp(study_id) for study_id in erased)
+
+    def _try_to_stamp(self, study_id: str) -> bool:
+        try:
+            return self._stamp(study_id)
+        except HilumError as error:  # its project's keys cannot be read: that stops no other study
+            _LOG.error("the rows of deleted study %s stay for now: %s", study_id, error)
+            return False
 
     def _stamp(self, study_id: str) -> bool:
         """The rows go and the tombstone is closed, unless a key is missing that pseudonyms of the study may be found with."""
