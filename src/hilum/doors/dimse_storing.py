@@ -5,8 +5,8 @@
     answer = await incoming.end()       # or incoming.abandon(): nothing is left of it
 
 A member is the File Meta group of the negotiated context (PS3.10 7.1) and behind it the data set exactly as it was received. What fits
-in memory is handed over whole to one of two threads that hash, write and sync what has come: while one waits for the disk the other
-goes on, and the event loop receives. What may wait for the ledger is done in other threads before, and what does not fit in memory
+in memory is handed over whole to the one thread that hashes, writes and syncs: all that came while it did so the last time, with one
+sync. The event loop receives meanwhile. What may wait for the ledger is done in other threads before, and what does not fit in memory
 streams into a pack of its own.
 """
 
@@ -36,7 +36,6 @@ IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
 IMPLEMENTATION_VERSION_NAME = "HILUM"
 
 _PREPARED_AT_ONCE = 4
-_WRITERS = 2
 _MOST_IN_BATCH_BYTES = 16 << 20
 _FIRST_BUFFER_BYTES = 64 << 10
 _SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
@@ -85,7 +84,7 @@ class Keeper:
         self._clock = clock
         self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
         self._whole: SimpleQueue[_Whole | None] = SimpleQueue()
-        self._writing: list[Thread] = []
+        self._writing: Thread | None = None
         self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
@@ -137,8 +136,8 @@ class Keeper:
         """In a thread, when nothing more comes: wait for what is being written."""
         self._preparing.shutdown()
         self._whole.put(None)
-        for thread in self._writing:
-            thread.join()
+        if self._writing is not None:
+            self._writing.join()
         self.streams.shutdown()
 
     def _prepare_apart(self, incoming: "Incoming", answer: "asyncio.Future[Answer]") -> None:
@@ -159,18 +158,13 @@ class Keeper:
         if refusal is not None:
             self._tell([(incoming, answer, Answer(refusal.status, refusal.sentence))])
             return
-        if not self._writing:
-            self._start_writers()
+        if self._writing is None:
+            self._writing = Thread(target=self._write_all, args=(asyncio.get_running_loop(),), name="hilum-dimse-writing")
+            self._writing.start()
         self._whole.put((incoming, answer, self.note(incoming)))
 
-    def _start_writers(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._writing = [Thread(target=self._write_all, args=(loop,), name=f"hilum-dimse-writing-{number}") for number in range(_WRITERS)]
-        for thread in self._writing:
-            thread.start()
-
     def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A thread that hashes, writes and waits for the disk: what comes while all of them do is the next batch."""
+        """The thread that hashes, writes and waits for the disk: what comes while it does is the next batch."""
         while batch := self._next_batch():
             answers = self._write([(incoming.body, note) for incoming, _, note in batch])
             told = [(incoming, waiter, answer) for (incoming, waiter, _), answer in zip(batch, answers, strict=True)]
@@ -184,7 +178,7 @@ class Keeper:
             while size < _MOST_IN_BATCH_BYTES:
                 whole = self._whole.get(block=not batch)
                 if whole is None:
-                    self._whole.put(None)  # for the next turn, and the other thread
+                    self._whole.put(None)  # for the next turn
                     break
                 batch.append(whole)
                 size += len(whole[0].body)
