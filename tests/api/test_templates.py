@@ -41,11 +41,69 @@ def test_a_template_that_is_exported_and_imported_is_the_same_and_a_changed_one_
 
 
 @pytest.mark.parametrize(
-    "body", [b"\xff\xfe", b"- 1", b"name: [", b"title: x", b"a: &a [1, 1]\nname: t\nb: [*a, *a]", b"[" * 5000, b"name: t\nunknown: 1"]
+    "body",
+    [
+        b"\xff\xfe",
+        b"- 1",
+        b"name: [",
+        b"title: x",
+        b"a: &a [1, 1]\nname: t\nb: [*a, *a]",
+        b"[" * 5000,
+        b"name: t\nunknown: 1",
+        b"name: t\nn: !!int x",
+    ],
 )
 def test_yaml_that_is_no_template_is_refused(site, body):
     reply = site.client().post("/templates/yaml", content=body, headers=YAML)
     assert reply.status_code == 422, reply.text
+
+
+@pytest.mark.parametrize("word", ["NO", "YES", "on", "17:00", "2026-01-31", "2026-02-30", "010", "1_000", "018Y", "0x10", "="])
+def test_a_word_of_a_yaml_file_is_the_word_that_stands_there(word):
+    # YAML 1.1 reads false, 1020 or 8; BurnedInAnnotation is NO, and 17:00 a time.
+    assert from_yaml(f"name: t\nvalue: {word}\nvalues: [{word}]") == {"name": "t", "value": word, "values": [word]}
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.5, "1e3", "1.5", "NO", "", "~", "null", "a: b", "# no remark", "line\nbreak", 10**18, ["1", 1]])
+def test_a_value_survives_yaml_both_ways(value):
+    rule = {"attribute": "PatientComments", "operator": "contains", "value": value}
+    template = Template.model_validate(definition(rule=rule))
+    again = Template.model_validate(from_yaml(to_yaml(template)))
+    assert (again, type(again.rule.value)) == (template, type(template.rule.value))
+
+
+def test_what_yaml_leaves_empty_is_nothing_and_truth_stays_truth():
+    assert from_yaml("name: t\nactive: false\nrule:\ntitle: ~") == {"name": "t", "active": False, "rule": None, "title": None}
+
+
+def test_a_key_that_stands_twice_is_refused_since_one_of_them_would_be_lost(site):
+    body = b"name: t\nprocessing: [{processor: dcm2niix}]\nrule: {attribute: Modality, operator: equals, value: MR, value: CT}"
+    reply = site.client().post("/templates/yaml", content=body, headers=YAML)
+    assert (reply.status_code, "'value' stands twice" in reply.json()["detail"]) == (422, True), reply.text
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ({"any": [{"attribute": "Modality", "operator": "equals", "valu": "MR"}]}, "rule.any.0.valu: Extra inputs are not permitted."),
+        ({"attribute": "Modality", "operator": "equals", "value": "MR", "quantifer": "all"}, "rule.quantifer: Extra inputs are"),
+        ({"all": [RULE], "any": [RULE]}, "rule.any: Extra inputs are not permitted."),
+        ({"none": [{"attribute": "Rows", "operator": "equals", "value": True}]}, "rule.none.0.value: Value error, a value is text or"),
+        ({"Modality": "MR"}, "rule.attribute: Field required. rule.operator: Field required. rule.Modality: Extra inputs"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_told_where_it_stands_and_nothing_else_is(site, rule, sentence):
+    detail = site.client().post("/templates", json=definition(rule=rule)).json()["detail"]
+    assert detail.startswith(sentence)
+    assert len(detail) < 200
+
+
+def test_a_rule_of_hundreds_of_groups_is_refused_in_few_words(site):
+    rule = RULE
+    for _ in range(400):
+        rule = {"all": [rule]}
+    reply = site.client().post("/templates", json=definition(rule=rule))
+    assert (reply.status_code, len(reply.text) < 5000) == (422, True), reply.text[:500]
 
 
 def test_the_schema_describes_what_a_template_holds(site):

@@ -124,6 +124,24 @@ def test_counts_given_at_the_end_of_an_upload_are_checked(line):
     assert line.study(intake).item.stage is Stage.MATCHING
 
 
+def test_counts_announced_for_two_studies_of_one_upload_are_each_study_s_own(line):
+    counts = {STUDY: 3, f"{STUDY}.1": 3, "1.2.826.2": 2, "1.2.826.2.1": 2}
+    files = series_of([1, 2, 3]) | series_of([4, 5], study="1.2.826.2", series="1.2.826.2.1")
+    intake = line.upload(files, metadata={"expected_counts": counts})
+    line.run()
+    studies = line.app.catalogue.studies_of_intake(SYSTEM, intake.id)
+    assert {study.study_instance_uid for study in studies} == {STUDY, "1.2.826.2"}
+    for study in studies:
+        assert [check for check, *_ in line.findings(study) if check in ("expected-counts", "missing-slices")] == []
+
+
+def test_a_study_that_was_announced_beside_another_and_did_not_come_is_missed(line):
+    intake = line.upload(series_of([1, 2, 3]), metadata={"expected_counts": {STUDY: 3, "1.2.826.2.1": 2}})
+    line.run()
+    (sentence,) = [sentence for check, _, sentence in line.findings(line.study(intake)) if check == "expected-counts"]
+    assert "1.2.826.2.1 was announced with 2 instances, and none came" in sentence
+
+
 def test_every_proof_is_its_file_s_name():
     kinds = list(find_members("hilum.proofs"))
     assert kinds == [

@@ -28,6 +28,8 @@ from hilum.model.errors import (
 _LOG = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+MOST_TOLD = 10  # troubles of one body
+LONGEST_PLACE = 300  # characters: groups may lie in each other by the hundred
 
 
 class UnauthenticatedError(HilumError):
@@ -129,14 +131,14 @@ async def _answer_hilum_error(_request: Request, error: Exception) -> Response:
 async def _answer_validation_error(_request: Request, error: Exception) -> Response:
     """Names the field; what was sent in it is not repeated."""
     found = cast(RequestValidationError, error).errors()
-    sentences = [_told(one) for one in found]
+    sentences = [_told(one) for one in found[:MOST_TOLD]] + [f"And {len(found) - MOST_TOLD} more."] * (len(found) > MOST_TOLD)
     return problem(422, InvalidError.kind, " ".join(sentences), "Look at /api/v1/openapi.json for what is asked for.")
 
 
 def _told(trouble: Mapping[str, Any]) -> str:
     if trouble["type"] == "json_invalid":
         return f"The body is no JSON; it cannot be read from character {trouble['loc'][-1]} on."
-    return f"{'.'.join(str(part) for part in trouble['loc'])}: {trouble['msg']}."
+    return f"{'.'.join(str(part) for part in trouble['loc'])[:LONGEST_PLACE]}: {trouble['msg']}."
 
 
 async def _answer_http_error(_request: Request, error: Exception) -> Response:

@@ -1,6 +1,8 @@
 """Templates: the report types with their rules. A saved version never changes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Response
@@ -11,6 +13,7 @@ from hilum.api.calling import Builder, Call, Reader
 from hilum.api.paging import whole
 from hilum.api.routing import make_router
 from hilum.model.errors import InvalidError
+from hilum.model.rules import FORMS_OF_RULES
 from hilum.model.templates import Template
 from hilum.runtime.checking_templates import check_template
 from hilum.runtime.dry_running import Example, dry_run
@@ -143,10 +146,18 @@ def _parse(call: Call, definition: dict[str, Any]) -> Template:
     try:
         template = Template.model_validate({key: value for key, value in definition.items() if key != "version"})
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": _place_of(one["loc"])} for one in found]) from error
     template = template.with_vrs(call.app.private_tags.vrs(call.scope))
     check_template(template, profiles(call.app.settings))
     return template
+
+
+def _place_of(loc: Sequence[int | str]) -> tuple[int | str, ...]:
+    """The place of a trouble as it is written: without the names of a rule's forms, which pydantic puts before its keys."""
+    return tuple(
+        part for above, part in pairwise(("", *loc)) if part not in FORMS_OF_RULES or not (above == "rule" or isinstance(above, int))
+    )
 
 
 def _shape(template: Template, version: int) -> dict[str, Any]:

@@ -9,11 +9,10 @@ Here is what a rule says; `judging.py` judges it. Nothing of a rule is ever run 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 One = str | int | float
 MOST_VALUES = 1000
@@ -43,15 +42,15 @@ class Operator(Protocol):
     judge: Callable[..., bool]
 
 
-def _as_written(value: Any) -> Any:
-    """YAML reads an unquoted date or time as one; a rule keeps it as text."""
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    return [_as_written(one) for one in value] if isinstance(value, (list, tuple)) else value
+def _no_truth(value: Any) -> Any:
+    """No attribute is true or false: taken as 1 or 0 it would stand for something that nobody wrote."""
+    if any(isinstance(one, bool) for one in (value if isinstance(value, (list, tuple)) else (value,))):
+        raise ValueError("a value is text or a number, and neither true nor false: put it in quotes if it is text")
+    return value
 
 
-Values = Annotated[tuple[One, ...], Field(max_length=MOST_VALUES), BeforeValidator(_as_written)]
-Value = Annotated[One | Annotated[tuple[One, ...], Field(max_length=MOST_VALUES)] | None, BeforeValidator(_as_written)]
+Values = Annotated[tuple[One, ...], Field(max_length=MOST_VALUES), BeforeValidator(_no_truth)]
+Value = Annotated[One | Annotated[tuple[One, ...], Field(max_length=MOST_VALUES)] | None, BeforeValidator(_no_truth)]
 PrivateVr = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
 """Of an attribute that no dictionary knows: filled in from the name that the site has given it, since it is read as that."""
 
@@ -100,7 +99,19 @@ class NoneOf(Strict):
     none: tuple["Rule", ...] = Field(min_length=1)
 
 
-Rule = Annotated[Condition | AllOf | AnyOf | NoneOf, Field(union_mode="smart")]
+FORMS_OF_RULES = ("all", "any", "none", "condition")
+
+
+def _form_of(rule: Any) -> str:
+    """By its keys, so that what is wrong in a rule is told of the one form that was meant, and not of all four."""
+    keys = rule if isinstance(rule, Mapping) else type(rule).model_fields if isinstance(rule, BaseModel) else ()
+    return next((group for group in FORMS_OF_RULES if group in keys), "condition")
+
+
+Rule = Annotated[
+    Annotated[Condition, Tag("condition")] | Annotated[AllOf, Tag("all")] | Annotated[AnyOf, Tag("any")] | Annotated[NoneOf, Tag("none")],
+    Discriminator(_form_of),
+]
 for _group in (AllOf, AnyOf, NoneOf):
     _group.model_rebuild()
 

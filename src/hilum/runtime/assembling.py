@@ -8,7 +8,6 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from hilum.model.acceptances import from_setting
@@ -25,6 +24,7 @@ from hilum.runtime.profiles import find_profile
 from hilum.runtime.registry import find_classes, find_members
 from hilum.runtime.settings import Settings
 from hilum.runtime.stepping import Stop, Worker
+from hilum.runtime.template_files import from_yaml
 from hilum.stores.accepting import Acceptances
 from hilum.stores.access import Access
 from hilum.stores.catalogue import Catalogue
@@ -252,7 +252,7 @@ def shipped_templates() -> list[Template]:
     """The report types that come with Hilum."""
     folder = resources.files("hilum") / "templates"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return [Template.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+    return [Template.model_validate(from_yaml(file.read_text(encoding="utf-8"))) for file in files]
 
 
 def scope_of_environment_token(settings: Settings, secret: str) -> Scope | None:

@@ -2,11 +2,9 @@
 
 from importlib import resources
 
-import yaml
-from pydantic import ValidationError
-
 from hilum.model.errors import InvalidError, NotFoundError
 from hilum.model.profiles import Profile
+from hilum.runtime.plain_yaml import read_yaml
 from hilum.runtime.registry import find_members
 from hilum.runtime.settings import Settings
 
@@ -42,8 +40,8 @@ def _read_profile(file: str, text: str) -> Profile:
     from hilum.deidentification.plans import check_profile
 
     try:
-        profile = Profile.model_validate(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError) as error:
+        profile = Profile.model_validate(read_yaml(text))
+    except ValueError as error:
         raise InvalidError(f"The profile in {file} is wrong: {error}", "Mend the file; docs/deidentification.md has examples.") from error
     check_profile(profile, find_members("hilum.actions"))
     return profile

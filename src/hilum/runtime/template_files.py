@@ -6,17 +6,9 @@ import yaml
 
 from hilum.model.errors import InvalidError
 from hilum.model.templates import Template
+from hilum.runtime.plain_yaml import read_yaml
 
 MOST_CHARACTERS = 1 << 20
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them can stand for more than any memory holds."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not taken")
-        return super().compose_node(parent, index)
 
 
 def to_yaml(template: Template) -> str:
@@ -31,9 +23,9 @@ def from_yaml(text: str) -> dict[str, Any]:
     if len(text) > MOST_CHARACTERS:
         raise InvalidError(f"It has more than {MOST_CHARACTERS} characters.", mend)
     try:
-        definition = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader with less
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidError(f"It is no YAML of a template: {str(error)[:300]}.", mend) from error
+        definition = read_yaml(text)
+    except ValueError as error:
+        raise InvalidError(f"It is no YAML of a template: {error}.", mend) from error
     if not isinstance(definition, dict) or not isinstance(definition.get("name"), str):
         raise InvalidError("It names no template.", "Give it a `name`.")
     return definition

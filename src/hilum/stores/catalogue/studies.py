@@ -1,11 +1,11 @@
 """Which studies there are, whose they are, and what is asked of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, union_all
 
 from hilum.model.completeness import GatheringPolicy, expected_counts_of
 from hilum.model.errors import NotFoundError
@@ -15,7 +15,7 @@ from hilum.model.records import MemberState, Request, Study
 from hilum.stores.catalogue.paging import Page
 from hilum.stores.catalogue.rows import STUDY_ROWS, studies_of
 from hilum.stores.database import Database
-from hilum.stores.schema import intake_studies, intakes, items, members, patients, projects, studies, workitems
+from hilum.stores.schema import intake_studies, intakes, items, members, patients, projects, series, studies, workitems
 from hilum.stores.scoping import in_scope
 
 
@@ -87,7 +87,7 @@ class StudyQueries:
             return list(connection.scalars(query))
 
     def requests(self, scope: Scope, study_id: str) -> list[Request]:
-        """What intakes ask of a study, oldest first."""
+        """What intakes ask of a study, oldest first; of what they announce, all but what is said of their other studies."""
         waiting = exists().where(members.c.intake_id == intakes.c.id, members.c.state == MemberState.RECEIVED)
         query = (
             select(intakes, intake_studies.c.answered, items.c.status, waiting.label("waiting"))
@@ -98,22 +98,10 @@ class StudyQueries:
             .order_by(intakes.c.started_at, intakes.c.id)
         )
         with self.database.reading() as connection:
-            return [
-                Request(
-                    row.id,
-                    row.report_type,
-                    row.force_reprocessing,
-                    row.completed_at is not None,
-                    row.imported,
-                    row.answered,
-                    _is_pending(row),
-                    row.waiting,
-                    row.imported_until_at,
-                    _has_ended(row),
-                    expected_counts_of(row.metadata),
-                )
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+            announced = {row.id: expected for row in rows if (expected := expected_counts_of(row.metadata))}
+            of_others = _uids_of_others(connection, study_id, list(announced)) if announced else frozenset()
+        return [_request(row, {uid: number for uid, number in announced.get(row.id, {}).items() if uid not in of_others}) for row in rows]
 
     def gathering_policy(self, scope: Scope, project: str) -> GatheringPolicy:
         """What a project accepts as a proof that a study is complete, and how long it must be quiet without one."""
@@ -123,6 +111,32 @@ class StudyQueries:
         if row is None:
             raise NotFoundError(f"There is no project {project!r}.", "Look at GET /projects.")
         return GatheringPolicy(row.quiet_seconds, row.accepts.get("proofs"))
+
+
+def _uids_of_others(connection: Connection, study_id: str, intake_ids: Sequence[str]) -> frozenset[str]:
+    """The UIDs of the other studies that these intakes touched, and of their series."""
+    touched = select(intake_studies.c.study_id).where(intake_studies.c.intake_id.in_(intake_ids), intake_studies.c.study_id != study_id)
+    uids = union_all(
+        select(studies.c.study_instance_uid).where(studies.c.id.in_(touched)),
+        select(series.c.series_instance_uid).where(series.c.study_id.in_(touched)),
+    )
+    return frozenset(connection.scalars(uids))
+
+
+def _request(row: Row[Any], expected: dict[str, int]) -> Request:
+    return Request(
+        row.id,
+        row.report_type,
+        row.force_reprocessing,
+        row.completed_at is not None,
+        row.imported,
+        row.answered,
+        _is_pending(row),
+        row.waiting,
+        row.imported_until_at,
+        _has_ended(row),
+        expected,
+    )
 
 
 def _has_ended(row: Row[Any]) -> bool:
