@@ -26,7 +26,7 @@ def study(site, uploading) -> dict[str, Any]:
     """A study whose results wait for two reviewers, because of a figure of theirs."""
     limit = {"value": "series[*].intensity.median", "at_least": 1e9}
     review = {"policy": "on-quality", "quality": [limit], "four_eyes": True}
-    template = {"name": "judged", "processing": [{"processor": "image_quality"}], "review": review}
+    template = {"name": "judged", "processing": [{"processor": "image_quality"}], "review": review, "deidentification": "keep"}
     assert site.client().post("/templates", json=template).status_code == 201
     upload = uploading(site.project(), report_type="judged")
     for name, body in series_of([1, 2, 3], PatientName="Secret^Person", PatientID="SECRET-1").items():

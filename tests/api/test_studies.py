@@ -100,7 +100,7 @@ def test_a_held_study_names_the_slice_and_goes_on_when_a_person_says_so(site, he
     )
     page = client.get(f"/studies/{reason['study']}/findings.html")
     assert page.headers["content-type"].startswith("text/html") and findings[0]["sentence"] in html.unescape(page.text)
-    assert [one["check"] for one in findings if one["severity"] != "info"] == ["missing-slices"]
+    assert [one["check"] for one in findings if one["severity"] == "error"] == ["missing-slices"]
     assert findings[0]["sentence"] in reason["sentence"]
     assert "It waits for a person" in client.get(f"/studies/{reason['study']}/why").json()["sentence"]
     assert client.post(f"/items/{reason['workitem']}/retry", json={"reason": "the gap is known"}).json()["status"] == "ready"

@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hilum.cli import main
-from hilum.cli.telling import explain, print_columns, printable, since
+from hilum.cli.telling import print_columns, printable, sentence_of, since
 from hilum.model.errors import HilumError
 from hilum_sdk import HilumError as SdkError
 
 
 def test_an_error_is_one_line_with_the_mend() -> None:
-    assert explain(HilumError("The disk is full.", "Free some space.")) == "The disk is full. Free some space."
-    assert explain(SdkError("It does not answer.", "see that it runs.")) == "It does not answer. See that it runs."
+    assert sentence_of(HilumError("The disk is full.", "Free some space.")) == "The disk is full. Free some space."
+    assert sentence_of(SdkError("It does not answer.", "see that it runs.")) == "It does not answer. See that it runs."
 
 
 def test_a_surprise_names_its_kind_and_how_to_see_more() -> None:
-    assert "RuntimeError: odd" in explain(RuntimeError("odd"))
-    assert "HILUM_DEBUG=1" in explain(RuntimeError("odd"))
+    assert "RuntimeError: odd" in sentence_of(RuntimeError("odd"))
+    assert "HILUM_DEBUG=1" in sentence_of(RuntimeError("odd"))
 
 
 def test_nothing_a_sender_wrote_acts_on_the_terminal() -> None:

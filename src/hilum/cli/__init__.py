@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hilum import __version__
-from hilum.cli.telling import Explained, explain
+from hilum.cli.telling import Explained, sentence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last one to hear it: whatever it is becomes one sentence
         if os.environ.get("HILUM_DEBUG") == "1" and not isinstance(error, Explained):
             raise
-        print(f"hilum: {explain(error)}", file=sys.stderr)
+        print(f"hilum: {sentence_of(error)}", file=sys.stderr)
         return 1
     return 0

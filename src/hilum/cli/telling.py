@@ -16,7 +16,7 @@ class Explained(Protocol):
     mend: str
 
 
-def explain(error: BaseException) -> str:
+def sentence_of(error: BaseException) -> str:
     """An error as one line: what went wrong, and the mend."""
     if isinstance(error, Explained):
         mend = f" {error.mend[:1].upper()}{error.mend[1:]}" if error.mend else ""
