@@ -4,6 +4,7 @@ import hashlib
 import html
 import json
 import socket
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ def test_series_tell_their_status_and_why_rules_hold(site, study):
     roles = {rule["role"]: rule for rule in explained["brain_ms"]["rules"]}
     assert (roles["flair"]["holds"], roles["t1"]["holds"]) == (True, False)
     assert "wanted" in json.dumps(roles["t1"]["parts"])
+
+
+def test_a_series_that_no_role_takes_does_not_fit_though_the_template_s_own_rule_holds(site, study):
+    client, name = site.client(), f"t{uuid.uuid4().hex[:8]}"
+    asked = {"attribute": "SeriesDescription", "operator": "equals", "value": "nowhere"}
+    template = {
+        "name": name,
+        "processing": [{"processor": "dcm2niix"}],
+        "rule": {"attribute": "Modality", "operator": "equals", "value": "MR"},
+        "required_series": [{"role": "t1", "name": "T1", "rule": asked}],
+    }
+    assert client.post("/templates", json=template).status_code == 201
+    one = client.get(f"/series?study={study['id']}").json()["items"][0]
+    explained = {one["template"]: one for one in client.get(f"/series/{one['id']}/explain").json()["templates"]}
+    rules = {rule["role"]: rule["holds"] for rule in explained[name]["rules"]}
+    assert (rules, explained[name]["holds"], explained[name]["failing"]) == ({None: True, "t1": False}, False, 1)
+    client.put(f"/templates/{name}", json=template | {"active": False})
 
 
 def test_a_series_is_assigned_by_hand_once(site, study):

@@ -74,7 +74,8 @@ def test_a_figure_outside_its_limits_or_missing_asks_for_a_person(limit: dict[st
 def test_no_series_at_all_and_no_number_at_all_ask_for_a_person() -> None:
     limit = QualityLimit(value="series[*].snr", at_least=1)
     assert limit.trouble({"series": []}) == "image_quality.json has no series[*].snr."
-    assert "less than 1" in limit.trouble({"series": [{"snr": math.nan}]})
+    for no_figure in (math.nan, math.inf, -math.inf, 10**400):
+        assert limit.trouble({"series": [{"snr": no_figure}]}) == "series[*].snr of image_quality.json is no number."
 
 
 @given(st.binary(min_size=32, max_size=32), st.text(max_size=64))

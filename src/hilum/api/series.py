@@ -58,7 +58,10 @@ class RuleShape(BaseModel):
 
 
 class TemplateExplanation(BaseModel):
-    """`failing`: how many conditions stand in the way of the rule that comes nearest; 0 where one holds."""
+    """Of a template with required series the rules of its roles decide; its own says which studies it is for.
+
+    `failing`: how many conditions stand in the way of the deciding rule that comes nearest; 0 where one holds.
+    """
 
     template: str
     version: int
@@ -140,19 +143,24 @@ def _candidates(template: Template, one: Series, known: Operators) -> Candidates
     return own + [(search.required.role, found) for search in roles for found in (*search.fitting, *search.others)]
 
 
+def _deciding(candidates: Candidates) -> Candidates:
+    """What makes the series an input: a role, where the template has any; its own rule then says which studies it is for."""
+    return [one for one in candidates if one[0] is not None] or candidates
+
+
 def _explained(template: Template, version: int, candidates: Candidates) -> TemplateExplanation:
     return TemplateExplanation(
         template=template.name,
         version=version,
         active=template.active,
-        holds=any(found.holds for _, found in candidates),
-        failing=min(found.distance for _, found in candidates),
+        holds=any(found.holds for _, found in _deciding(candidates)),
+        failing=min(found.distance for _, found in _deciding(candidates)),
         rules=[RuleShape(role=role, **found.explanation.as_dict()) for role, found in candidates],
     )
 
 
 def _nearest(judged: Sequence[tuple[Template, int, Candidates]]) -> NearestShape | None:
-    found = [(template.name, role, one) for template, _, candidates in judged if template.active for role, one in candidates]
+    found = [(template.name, role, one) for template, _, candidates in judged if template.active for role, one in _deciding(candidates)]
     if not found:
         return None
     name, role, one = min(found, key=lambda which: which[2].distance)

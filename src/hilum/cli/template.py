@@ -164,4 +164,4 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return from_yaml(file.read_text(encoding="utf-8"))
     except (InvalidError, UnicodeDecodeError) as error:
-        raise InvalidError(f"{file} is no YAML of a template: {error}") from error
+        raise InvalidError(f"{file}: {error}") from error

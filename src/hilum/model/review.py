@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema
 Policy = Literal["never", "always", "on-warning", "sample", "on-quality"]
 
 VALUE_PATTERN = r"^[A-Za-z_]\w*(\[(\*|\d{1,6})\])?(\.[A-Za-z_]\w*(\[(\*|\d{1,6})\])?){0,15}$"
+LARGEST = 1e300  # of a figure
 _PART = re.compile(r"(\w+)(?:\[(\*|\d+)\])?")
 
 
@@ -51,13 +52,18 @@ class QualityLimit(BaseModel):
         return next((sentence for one in found if (sentence := self._judge(one))), "")
 
     def _judge(self, value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_figure(value):
             return f"{self.value} of {self.file} is no number."
-        if self.at_least is not None and not value >= self.at_least:  # a NaN is not at least anything
+        if self.at_least is not None and value < self.at_least:
             return f"{self.value} of {self.file} is {value:g}, less than {self.at_least:g}."
-        if self.at_most is not None and not value <= self.at_most:
+        if self.at_most is not None and value > self.at_most:
             return f"{self.value} of {self.file} is {value:g}, more than {self.at_most:g}."
         return ""
+
+
+def _is_figure(value: Any) -> bool:
+    # Python reads NaN, Infinity and whole numbers of any length where RFC 8259 has finite numbers.
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 def _values(record: Any, path: str) -> Iterator[Any]:
