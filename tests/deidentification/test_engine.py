@@ -275,3 +275,21 @@ def test_a_dicomdir_is_not_delivered() -> None:
 
 def test_the_key_is_not_shown() -> None:
     assert "secret" not in repr(KEY)
+
+
+@pytest.mark.parametrize(
+    ("options", "override", "said"),
+    [
+        ((), {}, "REMOVED"),
+        ((), {"attribute": "StudyDescription", "action": "keep"}, "REMOVED"),
+        ((), {"attribute": "StudyDate", "action": "remove"}, "REMOVED"),
+        ((), {"attribute": "StudyDate", "action": "keep"}, "UNMODIFIED"),
+        ((), {"group": "0008", "action": "keep"}, "UNMODIFIED"),
+        ((), {"attribute": "PatientBirthDate", "action": "round-date"}, "MODIFIED"),
+        (("retain-full-dates",), {"attribute": "PatientBirthDate", "action": "round-date"}, "MODIFIED"),
+        (("retain-modified-dates",), {"attribute": "StudyDate", "action": "keep"}, "MODIFIED"),
+    ],
+)
+def test_what_is_said_of_the_dates_is_true_with_overrides(options: tuple[str, ...], override: dict[str, str], said: str) -> None:
+    overrides = [override] if override else []
+    assert deidentified(image(1), engine_of(*options, overrides=overrides)).LongitudinalTemporalInformationModified == said

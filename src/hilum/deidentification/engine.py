@@ -15,7 +15,7 @@ from typing import Any
 from hilum import __version__
 from hilum.deidentification.pixel_rules import Kept, Passed, PixelJudge
 from hilum.deidentification.pixels import Amended, Darken, PixelReport, treated
-from hilum.deidentification.plans import Compiler, IodPlan
+from hilum.deidentification.plans import Compiler, IodPlan, dates_said
 from hilum.deidentification.subjects import IDENTITY, Subject, subject_of, what_is_said
 from hilum.dicom.confidentiality import BASIC_PROFILE, METHODS, Method, Option
 from hilum.dicom.elements import Limits, OddError, Source, TruncatedError
@@ -107,7 +107,7 @@ class Engine:
         darken: Darken | None = None,
     ) -> None:
         self.profile, self.key = profile, key
-        self._compiler = Compiler(profile, actions)
+        self._compiler, self._dates_said = Compiler(profile, actions), dates_said(profile)
         self._plans: dict[str, IodPlan | None] = {}
         self._amended: dict[tuple[str, frozenset[int]], Amended] = {}
         self._pixels, self._darken = PixelJudge(profile), darken
@@ -266,17 +266,13 @@ class Engine:
         """What every de-identified object says of itself (PS3.15 E.1), by increasing tag."""
         pseudonym = subject.patient_pseudonym.encode("ascii")
         method = f"{ENGINE}, profile {self.profile.name} version {self.profile.version}, {self.profile.digest}"[:64].encode("ascii")
-        options = self.profile.options
-        dates = (
-            "UNMODIFIED" if Option.RETAIN_FULL_DATES in options else "MODIFIED" if Option.RETAIN_MODIFIED_DATES in options else "REMOVED"
-        )
         return [
             Addition(0x00100010, "PN", pseudonym),
             Addition(0x00100020, "LO", pseudonym),
             Addition(0x00120062, "CS", b"YES"),
             Addition(0x00120063, "LO", method),
             Addition(0x00120064, "SQ", items=[_code(one) for one in methods_of(self.profile, is_cleaned=is_cleaned)]),
-            Addition(0x00280303, "CS", dates.encode("ascii")),
+            Addition(0x00280303, "CS", self._dates_said.encode("ascii")),
         ]
 
     def _flags(self, header: Header) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hilum.deidentification.pixel_rules import PixelJudge
 from hilum.dicom import iods
 from hilum.dicom.attributes import keyword_of, tag_of, vr_of
 from hilum.dicom.blanking import IMAGE_KEYWORDS
-from hilum.dicom.confidentiality import Demand, Need, Option, Row, code_of, resolve, row_of
+from hilum.dicom.confidentiality import Demand, Need, Option, Row, code_of, resolve, row_of, table
 from hilum.dicom.rewriting_rules import UNLISTED, Change, Occurrence, Plan, Rule, leave_out
 from hilum.model.errors import InvalidError
 from hilum.model.profiles import Override, Profile, SafePrivate
@@ -23,6 +23,7 @@ Actions = Mapping[str, Any]
 _TEXTS = frozenset({"LO", "SH", "LT", "ST", "UT", "UC"})
 _DATES = frozenset({"DA", "DT", "TM"})
 _DATE_OPTIONS = {Option.RETAIN_FULL_DATES: "K", Option.RETAIN_MODIFIED_DATES: "C"}
+_MOVING = frozenset({"shift-date", "round-date", "set-value"})
 _PATIENT_AGE, _CONTENT_SEQUENCE, _CODE_MEANING = 0x00101010, 0x0040A730, 0x00080104
 _PATIENT_GROUP = 0x0010
 _REPLACED_AT_TOP = frozenset({0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
@@ -246,6 +247,15 @@ def _judge(override: Override) -> Callable[[int], bool]:
     mask = int("".join("0" if digit == "x" else "f" for digit in pattern), 16)
     value = int(pattern.replace("x", "0"), 16)
     return lambda tag: tag & mask == value
+
+
+def dates_said(profile: Profile) -> str:
+    """What is true of the dates, for Longitudinal Temporal Information Modified (PS3.3 C.12.1): the profile's overrides count, too."""
+    dates = [tag for tag in table().by_tag if vr_of(tag) in _DATES]
+    done = {one.action for one in profile.overrides if not one.private_creator and any(map(_judge(one), dates))}
+    if Option.RETAIN_MODIFIED_DATES in profile.options or done & _MOVING:
+        return "MODIFIED"
+    return "UNMODIFIED" if Option.RETAIN_FULL_DATES in profile.options or "keep" in done else "REMOVED"
 
 
 def check_profile(profile: Profile, actions: Actions) -> None:
