@@ -122,3 +122,19 @@ def test_the_command_line_directs_a_project_and_looks_up(
     found = json.loads(run("crosswalk", "search", "--uid", UID, "--project", ward.name, "--json"))
     assert found == [{"pseudonym": ward.series}]
     assert main(["crosswalk", "look-up", "2.25.404", "--project", ward.name, "--server", site.url]) == 1
+
+
+def test_a_lost_key_is_given_up_on_the_command_line_by_an_administrator(
+    ward: Ward, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.direct("allowed")
+    (key,) = open_keys(site.app.settings).find(ward.name)
+    asked = {"project": ward.name, "key": key.id, "reason": "The disk burnt."}
+    assert ward.client(Role.ADMIN).post("/crosswalk/give-up", json=asked).status_code == 409  # it is there
+    (site.app.settings.keys_folder / f"{ward.name}.keys").unlink()
+    assert f"give-up {key.id}" in ward.look_up(ward.patient).json()["mend"]
+    assert ward.client(Role.BUILDER).post("/crosswalk/give-up", json=asked).status_code == 403
+    monkeypatch.setenv("HILUM_TOKEN", site.token(ward.name, Role.ADMIN))
+    assert main(["crosswalk", "give-up", key.id, "--project", ward.name, "--reason", "The disk burnt.", "--server", site.url]) == 0
+    assert "2 rows removed" in capsys.readouterr().out
+    assert ward.look_up(ward.patient).json()["items"] == []

@@ -145,6 +145,7 @@ def site_wide() -> set[str]:
         "/projects/{name}/direction",
         "/crosswalk",
         "/crosswalk/search",
+        "/crosswalk/give-up",
         "/tombstones",
         "/templates",
         "/templates/yaml",

@@ -26,6 +26,7 @@ from hilum.runtime.deidentifying import make_engine
 
 EXPLICIT, JPEG_LS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.80"
 ULTRASOUND, SECONDARY_CAPTURE, CT = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.2"
+SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 TOKEN = b"Zq7Planted"
 
 REAL = [
@@ -212,6 +213,10 @@ def test_an_image_that_says_to_show_text_is_not_clean_by_a_rule_that_does_not_me
         {"sop_class": CT, "modality": "CT", "BurnedInAnnotation": "YES"},
         {"sop_class": CT, "modality": "CT", "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
         {"sop_class": CT, "modality": "XC"},
+        {"sop_class": CT, "modality": "CT", "BurnedInAnnotation": ["NO", "YES"]},
+        {"sop_class": SLIDE, "modality": "SM", "BurnedInAnnotation": "NO", "ImageType": ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]},
+        {"sop_class": SLIDE, "modality": "SM", "BurnedInAnnotation": "NO", "ImageType": ["ORIGINAL", "PRIMARY", "OVERVIEW", "NONE"]},
+        {"sop_class": SLIDE, "modality": "SM", "BurnedInAnnotation": "NO", "SpecimenLabelInImage": "YES"},
     ],
 )
 def test_without_a_rule_what_often_shows_identities_is_held(given: dict[str, str], tmp_path: Path) -> None:

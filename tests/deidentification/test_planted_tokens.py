@@ -93,6 +93,15 @@ def test_an_encapsulated_document_is_never_passed_on(sop_class: str) -> None:
         assert written == b""
 
 
+@pytest.mark.parametrize("sop_class", ["9.4.1", "9.4.2"])
+def test_a_voice_is_never_passed_on(sop_class: str) -> None:
+    made = named(1, f"1.2.840.10008.5.1.4.1.1.{sop_class}")
+    del made.PixelData
+    answer, written = answer_of(encoded(made, EXPLICIT))
+    assert isinstance(answer, Held)
+    assert written == b""
+
+
 def test_a_document_in_an_object_of_another_class_is_left_out() -> None:
     made = named(1)
     made.EncapsulatedDocument = b"%PDF-1.4 " + PLANTED.encode()

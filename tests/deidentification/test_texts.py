@@ -1,5 +1,7 @@
 """Texts: what says who somebody is goes, and the rest stays."""
 
+import time
+
 import pytest
 
 from hilum.deidentification.texts import Cleaner, Identifiers
@@ -59,6 +61,19 @@ def test_what_says_who_somebody_is_goes(text: str, left: str) -> None:
 )
 def test_what_says_nothing_of_anybody_stays(text: str) -> None:
     assert cleaned(text) == text
+
+
+@pytest.mark.parametrize("text", ["@ " + "a" * 200_000, "a@" * 100_000, "1" * 200_000, "A." * 100_000 + " 1"])
+def test_a_long_text_is_cleaned_in_time(text: str) -> None:
+    began = time.process_time()
+    cleaned(text)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("written", ["Müller", "MULLER", "Mueller", "Groß", "Gross", "Sørby", "Soerby"])
+def test_a_name_goes_however_its_letters_are_spelled_out(written: str) -> None:
+    cleaner = Cleaner(Identifiers.of(["Müller^Groß^Sørby"], []), None, lambda uid: uid)
+    assert cleaner.clean(f"knee of {written}") == "knee of [removed]"
 
 
 def test_dates_that_can_be_read_move_and_others_go() -> None:

@@ -9,6 +9,7 @@ from deidentifying import RESEARCH, answer_of, checked_answer_of, deidentified, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import DEFLATED, EXPLICIT, GIVEN, IMPLICIT, NAME, NUMBER, PLANTED, leaks, named, planted_objects
+from pydicom import DataElement
 
 from hilum.cli import main
 from hilum.deidentification.engine import Answer, Dropped, Held, Rewritten
@@ -126,6 +127,34 @@ def assert_safe(given: bytes, answer: Answer, written: bytes) -> None:
 def test_a_private_element_stays_only_behind_its_own_creator(what: bytes, kept: int) -> None:
     made = deidentified(with_element(what, b"\x20\x00\x0d\x00"), engine_of("retain-safe-private", safe_private=SAFE))
     assert len([one for one in made if one.tag.is_private and one.tag.element & 0xFF == 0x0C]) == kept
+
+
+def test_a_creator_with_a_second_value_is_nobody_whom_the_profile_names() -> None:
+    creator = element(0x00190010, b"LO", b"SAFE CREATOR\\" + NAME.encode() + b" ")
+    content = with_element(creator + element(0x0019100C, b"LO", b"T1"), b"\x20\x00\x0d\x00")
+    made = deidentified(content, engine_of("retain-safe-private", safe_private=SAFE))
+    assert not [one for one in made if one.tag.is_private]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr"),
+    [("Modality", "LT"), ("BodyPartExamined", "UT"), ("PatientPosition", "LO"), ("ImageType", "UC"), ("SmallestImagePixelValue", "OB")],
+)
+def test_a_text_in_place_of_a_code_or_a_number_does_not_stay(keyword: str, vr: str) -> None:
+    made = named(1)
+    text = "born 3 Mar 1950, Grandma Schmidt"
+    made[keyword] = DataElement(keyword, vr, text.encode() if vr == "OB" else text)
+    for engine in (engine_of(), engine_of(*RESEARCH)):
+        answer, written = answer_of(encoded(made, EXPLICIT), engine)
+        assert isinstance(answer, Rewritten)
+        assert b"Schmidt" not in written
+
+
+def test_a_code_that_is_written_as_a_text_stays_a_code() -> None:
+    made = named(1)
+    made["BodyPartExamined"] = DataElement("BodyPartExamined", "LO", "BRAIN")
+    copy = deidentified(encoded(made, EXPLICIT))["BodyPartExamined"]
+    assert (copy.VR, copy.value) == ("CS", "BRAIN")
 
 
 def test_a_private_element_in_an_item_needs_a_creator_in_the_item() -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import time
 
 import pydicom
 import pytest
@@ -74,6 +76,35 @@ def kinds(residues):
 )
 def test_every_kind_is_found_in_a_comment_in_every_encoding(original, text, kind, syntax):
     assert kind in {residue.kind for residue in check_copy(original, encoded(dataset(ImageComments=text), syntax))}
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1", "utf-16-le"])
+@pytest.mark.parametrize("name", ["Müller", "MÜLLER"])
+@pytest.mark.parametrize("charset", ["ISO_IR 100", "ISO_IR 192", ""])
+def test_a_name_is_found_however_the_declared_character_set_lies(codec, name, charset):
+    named = encoded(dataset(SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg"))
+    copy = encoded(dataset(SpecificCharacterSet=charset, SeriesDescription="Knee of ##### "))
+    text = f"Knee of {name} ".encode(codec)
+    lying = copy.replace(struct.pack("<H", 14) + b"Knee of ##### ", struct.pack("<H", len(text)) + text)
+    assert kinds(check_copy(named, lying)) == {"SeriesDescription": "a part of the patient's name"}
+
+
+@pytest.mark.parametrize("text", ["U21pdGg=", "U21pdA=="])
+def test_a_short_name_is_found_behind_base64(text):
+    named = encoded(dataset(PatientName="Smith^Smit"))
+    assert kinds(check_copy(named, encoded(dataset(ImageComments=f"ref {text} end"))))
+
+
+def test_a_name_is_found_in_pixels_within_a_sequence(original):
+    icon = dataset(PixelData=b"Ottilie ")
+    icon["PixelData"].VR = "OB"
+    assert kinds(check_copy(original, encoded(dataset(IconImageSequence=[icon]))))
+
+
+def test_two_hundred_thousand_digits_are_read_in_time(original):
+    began = time.process_time()
+    assert not check_copy(original, encoded(dataset(TextValue="1" * 200_000)), ["1.2.3.4"])
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("vr", ["AE", "SH", "LO", "ST", "LT", "UT", "UC", "PN", "OB", "UN"])

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from hilum.model.crosswalk import Named, Original, SealedRow, Sealer, open_row
-from hilum.model.errors import ForbiddenError, HilumError, InvalidError, NotFoundError
+from hilum.model.errors import ConflictError, ForbiddenError, HilumError, InvalidError, NotFoundError
 from hilum.model.identity import SYSTEM, Role, Scope
 from hilum.model.keys import ProjectKey
 from hilum.model.lifecycle import Kind
@@ -240,6 +240,37 @@ def test_keys_that_cannot_be_used_keep_one_deletion_open_and_no_other(site, imag
     assert eraser.erase_all() == 1
     (tmp_path / "keys/ward.keys").chmod(0o600)
     assert eraser.erase_all() == 1
+
+
+def test_a_lost_key_is_given_up_and_what_waited_for_it_goes_on(site, shelf, keys, image, tmp_path, caplog):
+    site.deliver(image("1.2.1.1.1", "1.2.1", "1.2.1.1"), project="ward")
+    study = site.study("1.2.1")
+    keep(shelf, keys, *KNOWN, study_id=study.id)
+    (lost,) = keys.find("ward")
+    (tmp_path / "keys/ward.keys").unlink()
+    kept = keys.create("ward")
+    keep(shelf, keys, KNOWN[2], study_id=OTHER_STUDY)
+    eraser = Eraser(site.database, site.clock, tmp_path / "packs", forget_pseudonyms=shelf.forget)
+    eraser.delete_study(SYSTEM, study.id, "A wish of the patient.")
+    with site.database.writing() as connection:  # no bytes are left of it
+        connection.execute(update(members).values(study_id=None))
+    assert eraser.erase_all() == 0
+
+    for scope, key_id, reason, error in (
+        (DOCTOR, lost.id, "The disk burnt.", ForbiddenError),
+        (SYSTEM, lost.id, " ", InvalidError),
+        (SYSTEM, kept.id, "The disk burnt.", ConflictError),
+        (SYSTEM, "0" * 16, "The disk burnt.", NotFoundError),
+    ):
+        with pytest.raises(error):
+            shelf.give_up(scope, "ward", key_id, reason)
+    assert count(shelf) == len(KNOWN) + 1
+    with caplog.at_level(logging.WARNING, "hilum.stores.crosswalk"):
+        assert shelf.give_up(SYSTEM, "ward", lost.id, "The disk burnt.") == len(KNOWN)
+    assert lost.id in caplog.text
+    assert "The disk burnt." in caplog.text
+    assert eraser.erase_all() == 1
+    assert shelf.originals(SYSTEM, "ward", OTHER_STUDY, [PSEUDONYM]) == {PSEUDONYM: KNOWN[2]}
 
 
 def test_a_look_up_among_many_rows_goes_through_an_index(site, keys, shelf):

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from hilum.api.calling import Reader
+from hilum.api.calling import Administrator, Reader
 from hilum.api.paging import Listed, whole
 from hilum.api.routing import PREFIX, SearchRoute, make_router
 from hilum.model.crosswalk import Named, Original
@@ -42,6 +42,22 @@ class Searched(BaseModel):
     uid: str = Field("", max_length=64)
 
 
+class Lost(BaseModel):
+    """A key of which no copy is left anywhere."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str = Field(ADMIN_PROJECT, pattern=NAME_PATTERN)
+    key: str = Field(pattern=r"^[0-9a-f]{16}$", description="its id, as the message says that it is missing")
+    reason: str = Field(max_length=1024)
+
+
+class GivenUpShape(BaseModel):
+    """How many rows were removed."""
+
+    removed: int
+
+
 @router.get("/crosswalk", response_model=Listed[OriginalShape])
 def look_up(call: Reader, pseudonym: str, project: str = ADMIN_PROJECT) -> Any:
     """What a pseudonym stands for, once for each study that it is in; only where the project allows re-identification."""
@@ -60,6 +76,12 @@ def search_crosswalk(call: Reader, wanted: Searched) -> Any:
         candidates = pseudonyms_of_patient(call.app.settings, wanted.project, wanted.patient_id, wanted.issuer_of_patient_id)
     known = call.app.crosswalk.known(call.scope, wanted.project, candidates)
     return whole([PseudonymShape(pseudonym=one) for one in known])
+
+
+@router.post("/crosswalk/give-up")
+def give_up_key(call: Administrator, lost: Lost) -> GivenUpShape:
+    """Remove the rows of a key that is lost: they can never be opened again, and deletions wait for it no longer."""
+    return GivenUpShape(removed=call.app.crosswalk.give_up(call.scope, lost.project, lost.key, lost.reason))
 
 
 def _shape(one: Original) -> OriginalShape:

@@ -7,8 +7,9 @@ import typer
 from hilum.cli import make_group
 from hilum.cli.connecting import DEFAULT_DATA, DEFAULT_SERVER, Data, Json, Server, connect
 from hilum.cli.telling import print_columns, print_json, printable, say
+from hilum.model.words import count
 
-commands = make_group("Look pseudonyms up, for who may see identities.")
+commands = make_group("Look pseudonyms up, for who may see identities; give up what no key opens.")
 
 Pseudonym = Annotated[str, typer.Argument(help="A UID, or what stands for a patient.")]
 Project = Annotated[str, typer.Option("--project", help="Whose pseudonym.")]
@@ -36,6 +37,26 @@ def look_up(
     if not found:
         say(printable(f"{pseudonym} stands for nothing in project {project}."))
         raise typer.Exit(1)
+
+
+@commands.command("give-up")
+def give_up(
+    key: Annotated[str, typer.Argument(help="The id of the key, as the message says that it is missing.")],
+    reason: Annotated[str, typer.Option("--reason", help="How it was lost.")],
+    project: Project = "admin",
+    server: Server = DEFAULT_SERVER,
+    data: Data = DEFAULT_DATA,
+    json: Json = False,
+) -> None:
+    """Remove the rows of a key that is lost for ever: nothing opens them, and deletions wait for it. For administrators."""
+    from hilum.cli.administering import post
+
+    with connect(server, data) as hilum:
+        removed = post(hilum, "/crosswalk/give-up", {"project": project, "key": key, "reason": reason})["removed"]
+    if json:
+        print_json({"removed": removed})
+    else:
+        say(printable(f"The key {key} of project {project} is given up: {count(removed, 'row')} removed."))
 
 
 @commands.command()

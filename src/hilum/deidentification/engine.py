@@ -45,6 +45,7 @@ IMPLEMENTATION_VERSION_NAME = f"HILUM_{__version__}"[:16]
 
 _MOST_STRAIGHTENED = 256 << 20  # bytes of an object that is read whole, because its structure is odd
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."  # PS3.4 B.5: encapsulated PDF, CDA, STL, OBJ, MTL
+_VOICES = "1.2.840.10008.5.1.4.1.1.9.4."  # PS3.4 B.5: basic voice and general audio waveforms
 _MEMORIES = 8
 
 
@@ -153,6 +154,8 @@ class Engine:
         if sop_class.startswith(_DOCUMENTS):
             why = "It holds a document (PDF, CDA or a model), which nothing here can read."
             return Held(why) if self.profile.encapsulated_documents == "hold" else Dropped(why)
+        if sop_class.startswith(_VOICES):
+            return Held("It holds sound: a voice may say who somebody is, and nothing here can hear it.")
         if self._plan(sop_class) is None:
             return Held("Its SOP Class is in no table of PS3.3 that this version has: nobody can say what it may hold.")
         return None

@@ -22,7 +22,9 @@ _SHOWING_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.77.1.4",  # VL Photographic, and its video
 )
 _SHOWING_MODALITIES = frozenset({"US", "IVUS", "ES", "XC", "DOC", "SC"})
-_SHOWING_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN", "DOSE", "DOSE_INFO", "DOSEINFO", "DOSE REPORT"})
+# PS3.3 C.8.12.4.1.1: the label of a slide, and the overview in which it lies, show who its specimen is of.
+_SHOWING_TYPES = frozenset({"LABEL", "OVERVIEW"})
+_CAPTURED_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN", "DOSE", "DOSE_INFO", "DOSEINFO", "DOSE REPORT"})
 # PS3.4 B.5: what is computed from signals or other images, slice by slice: CT, MR, PET and their enhanced forms, parametric maps,
 # segmentations, dose. The option Clean Pixel Data passes no others without a rule.
 _COMPUTED_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "4", "128", "130", "30", "66", "481.2"))
@@ -31,7 +33,7 @@ _ROWS = 0x00280010  # an object with rows is an image
 _REGIONS = "SequenceOfUltrasoundRegions"
 _CORNERS = tuple(f"{_REGIONS}[*].RegionLocation{corner}" for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1"))
 
-PIXEL_ATTRIBUTES = (*IMAGE_ATTRIBUTES, "BurnedInAnnotation", "SOPClassUID", "Modality", "ImageType", *_CORNERS)
+PIXEL_ATTRIBUTES = (*IMAGE_ATTRIBUTES, "BurnedInAnnotation", "SpecimenLabelInImage", "SOPClassUID", "Modality", "ImageType", *_CORNERS)
 """What is asked of a header beside what the rules name."""
 
 
@@ -131,7 +133,7 @@ def _region(corners: tuple[Any, ...], image: Image) -> Region:
 
 
 def _is_burned_in(header: Header) -> bool:
-    return (header.text("BurnedInAnnotation") or "").strip().upper() == "YES"
+    return any(str(value).strip().upper() == "YES" for value in header.values("BurnedInAnnotation") or ())
 
 
 def _why_held(header: Header) -> str:
@@ -142,7 +144,10 @@ def _why_held(header: Header) -> str:
         return "Its SOP Class is one whose pixels often show identities"
     if (header.text("Modality") or "").upper() in _SHOWING_MODALITIES:
         return "Its modality is one whose pixels often show identities"
-    if any(str(value).upper() in _SHOWING_TYPES for value in header.values("ImageType") or ()):
+    types = {str(value).strip().upper() for value in header.values("ImageType") or ()}
+    if types & _SHOWING_TYPES or (header.text("SpecimenLabelInImage") or "").strip().upper() == "YES":
+        return "It shows the label of a slide, whose text names a patient"
+    if types & _CAPTURED_TYPES:
         return "It is a captured screen, whose pixels often show identities"
     return ""
 

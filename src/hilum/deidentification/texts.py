@@ -12,7 +12,7 @@ _SHORTEST_WORD = 2
 _SHORTEST_PART = 5  # of a longer word: `doe` in `does` says nobody's name, `jefferson` in `jeffersonmr` does
 
 _WORD = re.compile(r"[^\W_]+")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"\b(?:https?|ftp|file)://\S+|\bwww\.\S+", re.IGNORECASE)
 _PHONE = re.compile(
     r"(?<![\w.])(?:\+\d{1,3}[\s./-]?(?:\(?\d{1,5}\)?[\s./-]?){1,6}\d{2,}"  # +49 89 1234567
@@ -37,6 +37,9 @@ _TITLED = re.compile(
 )
 _UID = re.compile(r"(?<![\w.])[0-2](?:\.(?:0|[1-9]\d*)){5,}(?![\w.])")
 _STANDARD_UIDS = "1.2.840.10008."  # PS3.6 A: of the standard itself
+
+# Who has no such letters writes two: Mueller, Soerby.
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"})
 
 _MONTHS = """
 january jan february feb march mar april apr may june jun july jul august aug september sept sep october oct november nov december dec
@@ -74,7 +77,8 @@ class Identifiers:
     @classmethod
     def of(cls, names: Iterable[str], phrases: Iterable[str]) -> "Identifiers":
         """From Person Names as stored (PS3.5 6.2.1) and from other texts."""
-        words = {fold(word) for name in names for word in words_of_name(name)}
+        spelled = {form for name in names for word in words_of_name(name) for form in (word, word.casefold().translate(_SPELLED_OUT))}
+        words = {fold(form) for form in spelled}
         return cls(frozenset(words), frozenset(fold(text) for text in phrases if len(text.strip()) >= _SHORTEST_PHRASE))
 
 

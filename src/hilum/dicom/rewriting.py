@@ -16,6 +16,7 @@ from typing import Any
 from hilum.dicom.attributes import decode, name_of
 from hilum.dicom.elements import PIXEL_DATA_TAGS, Limits, OddError, PixelDataElement, Source, TruncatedError, find_end, truncation
 from hilum.dicom.encoding import IMPLICIT, ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, ElementHeader, Encoding
+from hilum.dicom.fitting import WRITTEN_AS, fits, fitting
 from hilum.dicom.part10 import UNDEFINED_LENGTH, UnreadableError
 from hilum.dicom.rewriting_rules import UNSAFE_PRIVATE, WRONG_VR, Addition, Occurrence, Plan, Rule, Touched, leave_out
 
@@ -208,7 +209,7 @@ class _Rewriter:
         tag, vr, length, start = header
         rule = self._rule(self._content[:0], header, level) if tag & 0x10000 else level.plan[tag]
         is_left_out = rule.change is leave_out
-        if not is_left_out and (rule.change is not None or rule.below is not None or length <= CHUNK or not _fits(vr or rule.vr, rule.vr)):
+        if not is_left_out and (rule.change is not None or rule.below is not None or length <= CHUNK or not fits(vr or rule.vr, rule.vr)):
             return False
         if self._source.size is not None and self._base + start + length > self._source.size:
             raise TruncatedError(truncation(name_of(tag), length, self._source.size - self._base - start))
@@ -278,7 +279,7 @@ class _Rewriter:
             return end, b""
         vr = vr or rule.vr
         if vr != rule.vr:
-            vr = _fitting(vr, rule.vr, level.encoding)
+            vr = fitting(vr, rule.vr, level.encoding)
             if not vr:
                 self._left_out(tag, WRONG_VR, header[1], content[start:end])
                 return end, b""
@@ -308,9 +309,9 @@ class _Rewriter:
         if new == value:
             if level.encoding is self._encoding and (not header[1] or vr == header[1]):
                 return None
-            return self._encoding.element(tag, _WRITTEN_AS.get(vr, vr), new)
+            return self._encoding.element(tag, WRITTEN_AS.get(vr, vr), new)
         self._touch(tag, rule)
-        return self._encoding.element(tag, _WRITTEN_AS.get(vr, vr), new)
+        return self._encoding.element(tag, WRITTEN_AS.get(vr, vr), new)
 
     def _left_out(self, tag: int, rule: Rule, vr: str, value: bytes) -> None:
         self._touch(tag, rule)
@@ -326,7 +327,8 @@ class _Rewriter:
         if not level.plan.has_private_rules or length == UNDEFINED_LENGTH:
             return UNSAFE_PRIVATE
         if 0x10 <= tag & 0xFFFF <= 0xFF:
-            creator = str(next(iter(decode("LO", content[start : start + length], level.character_set)), ""))
+            names = decode("LO", content[start : start + length], level.character_set)
+            creator = str(names[0]) if len(names) == 1 else ""  # PS3.5 7.8.1: one value; what else stood there nobody has named
             level.creators[(tag & 0xFFFF0000) | (tag & 0xFF) << 8] = creator
         else:
             creator = level.creators.get(tag & 0xFFFFFF00, "")
@@ -395,26 +397,3 @@ class _Rewriter:
 
 
 _TRAILING_TAGS = frozenset({0xFFFAFFFA, 0xFFFCFFFC})
-
-# VRs that stand for one another in real objects without harm: editions changed them, and PS3.5 A.1 leaves some open.
-_FAMILIES = (
-    frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN", "CS", "AE", "UR"}),
-    frozenset({"DS", "IS"}),
-    frozenset({"US", "SS", "UL", "SL", "OW", "OB"}),
-    frozenset({"OB", "OW", "OF", "OD", "OL", "OV"}),
-    frozenset({"FL", "FD", "OF", "OD"}),
-)
-# PS3.5 A.1: what PS3.6 leaves open, where the object is implicit and its items are written with a VR.
-_WRITTEN_AS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
-
-
-def _fits(vr: str, wanted: str) -> bool:
-    known = wanted.split(" or ")
-    return vr == wanted or vr in known or any(vr in family and not family.isdisjoint(known) for family in _FAMILIES)
-
-
-def _fitting(vr: str, wanted: str, encoding: Encoding) -> str:
-    """The VR to go on with where the object's differs from PS3.6's; "" where its value can be no value of the attribute."""
-    if vr == "UN":  # PS3.5 6.2.2: little endian whatever the data set is
-        return "" if " or " in wanted or encoding.big_endian else wanted
-    return vr if _fits(vr, wanted) else ""

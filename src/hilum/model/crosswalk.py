@@ -127,7 +127,8 @@ def missing_key(project: str, key_id: str) -> MissingKeyError:
     """A key that rows were sealed with is not there."""
     return MissingKeyError(
         f"Project {project} has not the key {key_id}, with which its crosswalk was written.",
-        f"Bring {project}.keys back from a copy; `hilum key list {project}` shows what is there.",
+        f"Bring {project}.keys back from a copy; `hilum key list {project}` shows what is there. "
+        f"If it is lost for ever, an administrator gives its rows up: `hilum crosswalk give-up {key_id} --project {project}`.",
     )
 
 

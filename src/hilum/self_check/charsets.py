@@ -41,6 +41,20 @@ def codecs_of(charset: str) -> list[str]:
     return sorted(found, key=lambda codec: codec == "latin-1") or ["latin-1"]
 
 
+def readings(value: Value) -> list[str]:
+    """A value by every character set that can be meant: what it declares, UTF-8 and Latin-1, for a declaration may be wrong."""
+    content = bytes(value.content)
+    if content.isascii():
+        return [decode(value)]
+    found = [decode(value)]
+    for codec in ("utf-8", "latin-1"):
+        try:
+            found.append(content.decode(codec))
+        except UnicodeDecodeError:
+            continue
+    return list(dict.fromkeys(found))
+
+
 def decode(value: Value) -> str:
     """A value as text, by its character set; whatever that cannot read is read as Latin-1, so that nothing is out of sight."""
     content = bytes(value.content)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hilum.self_check.charsets import decode
+from hilum.self_check.charsets import readings
 from hilum.self_check.reading import Value
 
 LEAST_WORD = 4
@@ -102,10 +102,15 @@ def needles_of(original: Iterable[Value], replaced_uids: Iterable[str] = (), ret
     for value in original:
         kind = IDENTIFYING.get(value.tag) or (PERSON if value.vr == "PN" else "")
         if kind and value.tag not in retained and len(value.content):
-            for text in decode(value).split("\\"):
-                for form in _forms(text, kind):
-                    needles.add(form, kind)
+            for form in _forms_of(value, kind):
+                needles.add(form, kind)
     return needles
+
+
+def _forms_of(value: Value, kind: str) -> Iterator[str]:
+    for reading in readings(value):
+        for text in reading.split("\\"):
+            yield from _forms(text, kind)
 
 
 def _forms(text: str, kind: str) -> Iterator[str]:

@@ -159,7 +159,7 @@ class _Walk:
                 at = self.ended_at
                 continue
             self._require(start + length)
-            if tag not in PIXELS:
+            if path or tag not in PIXELS:
                 value = Value((*path, tag), vr, self._view[start : start + length], charset)
                 if tag == CHARACTER_SET:
                     charset = bytes(value.content).decode("ascii", "replace").strip("\0 ")
@@ -195,7 +195,7 @@ class _Walk:
             if tag != _ITEM or length == _UNDEFINED:
                 raise UnreadableError("Its pixel data hold something else than fragments.")
             self._require(start + length)
-            if path[-1] not in PIXELS:
+            if len(path) > 1 or path[-1] not in PIXELS:
                 yield Value(path, vr, self._view[start : start + length])
             at = start + length
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hilum.self_check.charsets import codecs_of, decode
+from hilum.self_check.charsets import codecs_of, decode, readings
 from hilum.self_check.needles import BIRTH, IDENTIFYING, INSTITUTION, LEAST_WORD, UID, Needles
 from hilum.self_check.reading import Value
 from hilum.self_check.vocabulary import is_defined_term
@@ -18,8 +18,8 @@ _MAKERS = frozenset({0x00080070, 0x00081090})  # Manufacturer, Manufacturer's Mo
 _CODES = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120, 0x0008010B, 0x0008010F})
 """Code Value, its scheme and their kin (PS3.3 8.8): they mean what the scheme says, whoever has the same name."""
 
-_UID = re.compile(rb"[0-9]+(?:\.[0-9]+){2,}")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
+_UID = re.compile(rb"(?<![0-9])[0-9]+(?:\.[0-9]+){2,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}|[A-Za-z0-9+/]{7}=|[A-Za-z0-9+/]{6}==")  # of four characters and more
 _UTF16 = ("utf-16-le", "utf-16-be")
 
 
@@ -56,17 +56,21 @@ def _suspected(copy: Sequence[Value], needles: Needles) -> dict[str, str]:
 
 
 def _odd_texts(copy: Iterable[Value]) -> Iterator[str]:
-    return (decode(value) for value in copy if value.vr in _TEXT and not bytes(value.content).isascii())
+    for value in copy:
+        if value.vr in _TEXT and not bytes(value.content).isascii():
+            yield from readings(value)
 
 
 def _encodings(word: str, charsets: Iterable[str]) -> Iterator[bytes]:
+    """As bytes whose ASCII is in lower case; of other letters the case is as people write names."""
     if word.isascii():
         yield word.encode("ascii")
-    else:
-        for codec in {*charsets, "utf-8", "latin-1"}:
-            yield word.encode(codec, "ignore") or word.encode("utf-8")
-    for codec in _UTF16:
-        yield word.encode(codec)
+        yield from (word.encode(codec) for codec in _UTF16)
+        return
+    for spelled in {word, word.upper(), word.title()}:
+        form = "".join(character.lower() if character.isascii() else character for character in spelled)
+        for codec in {*charsets, "utf-8", "latin-1", *_UTF16}:
+            yield form.encode(codec, "ignore") or form.encode("utf-8")
 
 
 def _short_left(copy: Iterable[Value], short: Mapping[str, str]) -> Iterator[Hit]:
@@ -78,8 +82,8 @@ def _short_left(copy: Iterable[Value], short: Mapping[str, str]) -> Iterator[Hit
 def _words_left(value: Value, suspected: Mapping[str, str]) -> Iterator[Hit]:
     if value.tag in _CODES:
         return
-    text = decode(value).lower().strip("\0 ")
-    forms = [text, *(form.lower() for form in _unwrapped(bytes(value.content)))]
+    text, *others = (reading.lower().strip("\0 ") for reading in readings(value))
+    forms = [text, *others, *(form.lower() for form in _unwrapped(bytes(value.content)))]
     for word, kind in suspected.items():
         if any(_stands_in(word, form) for form in forms) and not _is_innocent(value, text, word, kind):
             yield Hit(value.path, kind)

@@ -19,6 +19,8 @@ _EVERYDAY = frozenset(_EVERYDAY_WORDS.split())
 
 def is_defined_term(term: str) -> bool:
     """Whether every word of a CS value is one of the standard's code tables (PS3.16), or an everyday one."""
+    if not term.isascii():  # the standard's terms are ASCII: without its accents, Müller would be what is left of one
+        return False
     words = re.findall(r"[a-z]+", term.lower())
     return bool(words) and all(word in _EVERYDAY or word in _concept_words() for word in words)
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, select
 
 from hilum.model.crosswalk import RECORDS, Named, Original, SealedRow, digest_of, missing_key, open_row, owner_of
-from hilum.model.errors import ForbiddenError
+from hilum.model.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from hilum.model.identity import Right, Scope
 from hilum.model.keys import Keys, ProjectKey
 from hilum.model.records import ALLOWED
@@ -20,6 +20,7 @@ from hilum.stores.schema import crosswalk, crosswalk_keys, projects
 from hilum.stores.scoping import project_id_of, require
 
 _LOG = logging.getLogger(__name__)
+_AT_ONCE = 5000  # rows in one transaction
 
 
 def keep_rows(connection: Connection, project_id: int, rows: Sequence[SealedRow]) -> None:
@@ -105,13 +106,56 @@ class Crosswalk:
     def forget(self, connection: Connection, project: str, study_id: str) -> list[str]:
         """Remove all rows of a study that can be found with the keys at hand. Returns the ids of keys that are missing for the rest."""
         project_id = connection.scalar(select(projects.c.id).where(projects.c.name == project))
-        used = set(connection.scalars(select(crosswalk_keys.c.key_id).where(crosswalk_keys.c.project_id == project_id)))
-        if not used:
+        if project_id is None or not (used := _keys_used(connection, project_id)):
             return []
         keys = {key.id: key for key in self._keys.find(project)}
         owners = [owner_of(key, study_id) for key in keys.values()]
         connection.execute(delete(crosswalk).where(crosswalk.c.project_id == project_id, crosswalk.c.owner.in_(owners)))
         return sorted(used - keys.keys())
+
+    def give_up(self, scope: Scope, project: str, key_id: str, reason: str) -> int:
+        """Remove the rows of a key that is lost, so that deletions and the way back wait for it no longer. Who did it, and why, is logged.
+
+        Returns:
+            how many rows there were. Interrupted, it goes on when it is asked for again.
+
+        Raises:
+            InvalidError: there is no reason. ForbiddenError: the caller is no administrator of the project.
+            NotFoundError: no row was ever sealed with such a key. ConflictError: the key is not lost.
+        """
+        if not reason.strip():
+            raise InvalidError("To give a key up needs a reason.", "Say how it was lost.")
+        with self.database.reading() as connection:
+            project_id = project_id_of(connection, scope, project)
+            require(scope, Right.ADMINISTER, project)
+            if key_id not in _keys_used(connection, project_id):
+                raise NotFoundError(f"Nothing of project {project} was sealed with a key {key_id}.", "Name the one that is missing.")
+        if key_id in {key.id for key in self._keys.find(project)}:
+            raise ConflictError(f"Project {project} has its key {key_id}: it is not lost.", "Delete studies instead.")
+        removed = self._remove_sealed_with(project_id, key_id)
+        with self.database.writing() as connection:
+            connection.execute(delete(crosswalk_keys).where(crosswalk_keys.c.project_id == project_id, crosswalk_keys.c.key_id == key_id))
+        _LOG.warning("%s gave up the lost key %s of project %s with %d rows: %s", scope.who, key_id, project, removed, reason)
+        return removed
+
+    def _remove_sealed_with(self, project_id: int, key_id: str) -> int:
+        """A part at a time, so that nobody waits long to write."""
+        sealed_with = (crosswalk.c.project_id == project_id, crosswalk.c.key_id == bytes.fromhex(key_id))
+        removed, after = 0, b""
+        while True:
+            with self.database.writing() as connection:
+                beyond = select(crosswalk.c.digest).where(*sealed_with, crosswalk.c.digest > after)
+                digests = list(connection.scalars(beyond.order_by(crosswalk.c.digest).limit(_AT_ONCE)))
+                for some in chunks(set(digests)):
+                    removed += connection.execute(delete(crosswalk).where(*sealed_with, crosswalk.c.digest.in_(some))).rowcount
+            if not digests:
+                return removed
+            after = digests[-1]
+
+
+def _keys_used(connection: Connection, project_id: int) -> set[str]:
+    """The ids of the keys that rows of a project were ever sealed with."""
+    return set(connection.scalars(select(crosswalk_keys.c.key_id).where(crosswalk_keys.c.project_id == project_id)))
 
 
 def _require_identity(connection: Connection, scope: Scope, project: str) -> int:
@@ -137,8 +181,7 @@ def _require_direction(connection: Connection, project: str, project_id: int) ->
 
 def _require_keys(connection: Connection, project: str, project_id: int, keys: Sequence[ProjectKey]) -> None:
     """A row whose key is missing could not even be found: that must not look as if it were not there."""
-    used = connection.scalars(select(crosswalk_keys.c.key_id).where(crosswalk_keys.c.project_id == project_id))
-    missing = sorted(set(used) - {key.id for key in keys})
+    missing = sorted(_keys_used(connection, project_id) - {key.id for key in keys})
     if missing:
         raise missing_key(project, missing[0])
 

@@ -269,7 +269,9 @@ class Eraser:
                 forget_study(connection, study_id)
                 connection.execute(update(tombstones).where(tombstones.c.study_id == study_id).values(erased_at=self._clock()))
         if missing:
-            _LOG.error("what pseudonyms of study %s stand for stays for now: project %s lacks the keys %s", study_id, project, missing)
+            _LOG.error(
+                "pseudonyms of study %s stay: project %s lacks the keys %s (lost? `hilum crosswalk give-up`)", study_id, project, missing
+            )
         return not missing
 
 
