@@ -76,6 +76,25 @@ def test_what_yaml_leaves_empty_is_nothing_and_truth_stays_truth():
     assert from_yaml("name: t\nactive: false\nrule:\ntitle: ~") == {"name": "t", "active": False, "rule": None, "title": None}
 
 
+@pytest.mark.parametrize("odd", [r'"\ud800"', r'"a\u0000b"', r'{"\udfff": 1}', "NaN", "-Infinity", "1e999"])
+def test_what_no_database_keeps_or_gives_back_is_refused_before_it_does_harm(site, odd):
+    client, name = site.client(), new_name()
+    odd_setting = '{"processor": "dcm2niix", "settings": {"x": ' + odd + "}}"
+    for rest in (f'"processing": [{odd_setting}]', f'"processing": [], "title": {odd}'):
+        for path, kind in (("/templates", "application/json"), ("/templates/yaml", "application/yaml")):
+            reply = client.post(path, content=f'{{"name": "{name}", {rest}}}', headers={"content-type": kind})
+            assert reply.status_code == 422, reply.text
+    upload = '{"project": "admin", "metadata": {"x": ' + odd + "}}"
+    reply = client.post("/uploads", content=upload, headers={"content-type": "application/json"})
+    assert (reply.status_code, "no text has" in reply.json()["detail"]) == (422, True), reply.text
+    assert client.get("/templates").status_code == 200
+
+
+def test_a_pair_of_surrogates_is_a_character_like_any_other(site):
+    body = '{"project": "admin", "metadata": {"x": "\\ud83d\\ude00", "y": 1e100}}'
+    assert site.client().post("/uploads", content=body, headers={"content-type": "application/json"}).status_code == 201
+
+
 def test_a_key_that_stands_twice_is_refused_since_one_of_them_would_be_lost(site):
     body = b"name: t\nprocessing: [{processor: dcm2niix}]\nrule: {attribute: Modality, operator: equals, value: MR, value: CT}"
     reply = site.client().post("/templates/yaml", content=body, headers=YAML)

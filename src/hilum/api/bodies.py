@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import binascii
+import json
 import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -15,6 +17,7 @@ from starlette.types import Receive
 
 from hilum.api.problems import BusyError, TooLargeError, TooSlowError, UnsupportedError
 from hilum.model.errors import InvalidError
+from hilum.stores.storable import storable
 
 IDLE_SECONDS = 30.0  # the longest silence within a body
 GRACE_SECONDS = 60.0
@@ -22,6 +25,35 @@ LEAST_RATE = 8192  # bytes a second, on the average after the grace: one ISDN ch
 RAISE_THE_LIMIT = "Ask the administrator to raise HILUM_FILE_BYTES."
 
 _SHA_256 = re.compile(r"(?:^|,)\s*sha-256\s*=\s*([^,]*)")
+
+
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""How JSON writes what cannot be stored; few other bodies have it."""
+
+
+def check_json(body: bytes) -> None:
+    """Raise InvalidError where the body is JSON with text that cannot be stored."""
+    if _ODD.search(body):
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return  # it is told where it is read
+        check_storable(value)
+
+
+def check_storable(value: Any) -> None:
+    """Raise InvalidError where a value holds what cannot be stored.
+
+    RFC 8259 8.2 lets lone surrogates pass, which no reply could tell again; PostgreSQL has no text with a NUL; NaN is no JSON.
+    """
+    try:
+        is_storable = storable(value) == value
+    except RecursionError as error:
+        raise InvalidError("Its parts lie too deep in each other.", "Say it with fewer.") from error
+    if not is_storable:
+        raise InvalidError(
+            "It holds a character that no text has (NUL, or half a surrogate pair), or a number that is none.", "Leave it out."
+        )
 
 
 class Body:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
-from hilum.api.bodies import Body, Memory, announced_size, check_announced
+from hilum.api.bodies import Body, Memory, announced_size, check_announced, check_json
 from hilum.api.calling import Caller, Needs, caller_of
 from hilum.api.lanes import CHANGING, READING, Lane, in_lane
 from hilum.model.identity import Right
@@ -99,6 +99,7 @@ class _Change:
         stream = Body(request.receive, MOST_JSON_BYTES, announced_size(request.headers), mend=SEND_LESS)
         request.scope["hilum.body"] = stream
         body = await stream.read(MOST_JSON_BYTES + 1)
+        check_json(body)
         again = Request(request.scope, _received(body, request))
         key = request.headers.get("idempotency-key")
         if key is None or not self._keeps_replies:

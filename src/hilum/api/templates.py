@@ -9,6 +9,7 @@ from fastapi import Body, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hilum.api.bodies import check_storable
 from hilum.api.calling import Builder, Call, Reader
 from hilum.api.paging import whole
 from hilum.api.routing import make_router
@@ -143,6 +144,7 @@ def _parse(call: Call, definition: dict[str, Any]) -> Template:
     Raises:
         RequestValidationError, InvalidError: it is none.
     """
+    check_storable(definition)
     try:
         template = Template.model_validate({key: value for key, value in definition.items() if key != "version"})
     except ValidationError as error:

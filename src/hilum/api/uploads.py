@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from hilum.api.bodies import check_storable
 from hilum.api.calling import Reader, Sender
 from hilum.api.deliveries import Deliveries
 from hilum.api.lanes import CHANGING, READING
@@ -62,6 +63,7 @@ class Completion(BaseModel):
 @router.post("/uploads", status_code=201)
 def start_upload(call: Sender, asked: NewUpload) -> UploadShape:
     """Start; an unknown project (404) or report type (422) is said here, before any byte is sent."""
+    check_storable(asked.metadata)
     new = NewIntake(asked.project, DOOR, asked.report_type or "", asked.dataset or "", asked.force_reprocessing, asked.metadata)
     check_asked(call.app, call.caller, new)
     intake = call.app.intakes.start(call.scope, new)
