@@ -57,6 +57,7 @@ def filled(parent: Path, number: int) -> Iterator[Application]:
     try:
         for first in range(0, number, 100):
             _fill(app, range(first, min(first + 100, number)))
+            app.database.checkpoint()  # as `serve` does every few seconds
         yield app
     finally:
         app.close()
