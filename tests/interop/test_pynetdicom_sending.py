@@ -16,6 +16,7 @@ def test_pynetdicom_sends_what_is_found_again(server: PrivateServer, project: st
     headers = [dcmread(path) for path in images]
     contexts = {(header.SOPClassUID, header.file_meta.TransferSyntaxUID) for header in headers}
     sender = AE("PYNETDICOM")
+    sender.dimse_timeout = 120  # a disk that others use may take longer than the 30 seconds that it waits by itself
     sender.requested_contexts = [build_context(sop_class, syntax) for sop_class, syntax in sorted(contexts)]
     host, port = server.dimse.split(":")
     association = sender.associate(host, int(port), ae_title=f"kp-{project}")

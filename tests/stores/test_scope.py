@@ -173,6 +173,7 @@ CALLS = {
     "Crosswalk.originals": lambda site, scope, held: crosswalk(site).originals(scope, "ward", held["study"].id, ["2.25.7"]),
     "Crosswalk.look_up": lambda site, scope, held: crosswalk(site).look_up(scope, "ward", "2.25.7"),
     "Crosswalk.known": lambda site, scope, held: crosswalk(site).known(scope, "ward", ["2.25.7"]),
+    "Crosswalk.give_up": lambda site, scope, held: crosswalk(site).give_up(scope, "ward", "a key", "It is lost."),
     "Crosswalk.allows_reidentification": lambda site, scope, held: crosswalk(site).allows_reidentification(scope, "ward"),
     "Decisions.retry": lambda site, scope, held: site.decisions.retry(scope, held["workitem"].id),
     "Decisions.send_back": lambda site, scope, held: site.decisions.send_back(scope, held["workitem"].id, Stage.DEIDENTIFYING),
