@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hilum.deidentification.checking_again import SelfCheck
 from hilum.deidentification.engine import Engine, Rewritten
 from hilum.dicom.elements import Source
 from hilum.model.keys import ProjectKey
@@ -70,7 +71,7 @@ def ours_on(engine: Engine, given: Path, target: Path) -> Rewritten:
 
 def ours_checked(engine: Engine, given: Path, target: Path) -> None:
     """One file, as `hilum deid` does it: written, and read again."""
-    answer = check_files_again(given, target, ours_on(engine, given, target), engine.profile)
+    answer = check_files_again(given, target, ours_on(engine, given, target), SelfCheck(engine.profile))
     assert isinstance(answer, Rewritten), answer
 
 

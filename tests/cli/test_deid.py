@@ -64,6 +64,34 @@ def test_a_copy_that_still_names_somebody_is_held_and_the_place_is_told_without_
     assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
+@pytest.mark.parametrize("nameless", ["0.dcm", "z.dcm"])
+@pytest.mark.parametrize("series", ["1", "2"])
+def test_a_name_that_only_a_sibling_of_the_study_states_holds_the_series_that_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], nameless: str, series: str
+) -> None:
+    folder = given(tmp_path / "in")
+    comment = {"PatientName": "", "PatientID": "Other", "SeriesDescription": "T1 of Jane"}
+    (folder / nameless).write_bytes(image(3, series=f"1.2.826.1.77.{series}", **comment))
+    assert main(["deid", str(folder), str(tmp_path / "out"), "--data", str(tmp_path / "data"), "--profile", "research"]) == 1
+    told = capsys.readouterr().err
+    assert "SeriesDescription of the copy holds a part of the patient's name." in told
+    assert "Jane" not in told
+    assert not any(b"Jane" in path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm"))
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_a_name_that_only_an_object_without_a_copy_states_holds_the_series_that_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "1.dcm").write_bytes(image(1, PatientName="", SeriesDescription="T1 of Jane"))
+    (folder / "2.dcm").write_bytes(image(2, series="1.2.826.1.77.2", PatientName="Doe^Jane", BurnedInAnnotation="YES"))
+    assert main(["deid", str(folder), str(tmp_path / "out"), "--data", str(tmp_path / "data"), "--profile", "research"]) == 1
+    assert "SeriesDescription of the copy holds a part of the patient's name." in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.dcm"))
+
+
 def test_a_used_data_directory_without_its_key_makes_no_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "ledger.sqlite").touch()

@@ -1,5 +1,6 @@
 """One object: what goes, what stays, and what is held."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,28 @@ def test_text_where_a_number_belongs_is_removed() -> None:
     given = image(1, RepetitionTime="12345678").replace(b"12345678", b"Doe^Jane")
     _, written = answer_of(given)
     assert b"Doe^Jane" not in written
+
+
+@pytest.mark.parametrize("tag", [0x00280006, 0x00280120])  # Planar Configuration (US), Pixel Padding Value (US or SS)
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_text_in_place_of_a_number_is_removed(tag: int, syntax: str) -> None:
+    given = read(image(1))
+    given.add_new(tag, "US", list(struct.unpack("<4H", b"Schmidt ")))
+    content = encoded(given, syntax)
+    as_unknown = content.replace(b"US\x08\0Schmidt ", b"UN\0\0\x08\0\0\0Schmidt ")
+    for one in {content, as_unknown}:
+        answer, written = answer_of(one)
+        assert isinstance(answer, Rewritten)
+        assert b"Schmidt" in one
+        assert b"Schmidt" not in written
+
+
+def test_as_many_numbers_as_the_standard_has_stay() -> None:
+    given = read(image(1, AcquisitionMatrix=[0, 256, 192, 0]))
+    given.add_new(0x00281101, "US", [256, 0, 16])  # Red Palette Color Lookup Table Descriptor
+    made = deidentified(encoded(given, EXPLICIT))
+    assert list(made.RedPaletteColorLookupTableDescriptor) == [256, 0, 16]
+    assert list(made.AcquisitionMatrix) == [0, 256, 192, 0]
 
 
 def test_every_byte_of_a_header_may_be_wrong() -> None:

@@ -211,6 +211,24 @@ def test_what_the_self_check_finds_holds_and_is_not_said(line: Line) -> None:
     assert copies(line, workitem) == []
 
 
+NAMELESS = {"PatientName": "", "PatientBirthDate": "", "SeriesDescription": "T1 of Quixotella"}
+
+
+@pytest.mark.parametrize("nameless", [1, 3])
+def test_a_name_that_only_a_sibling_states_holds_the_workitem_whichever_comes_first(line: Line, nameless: int) -> None:
+    files = planted([2], SeriesDescription="T1") | {"nameless.dcm": image(nameless, study=STUDY, **PLANTED | NAMELESS)}
+    workitem = sent(line, files, report_type=template(line, deidentification="research"))
+    if workitem.item.stage is not Stage.DEIDENTIFYING:
+        line.app.decisions.retry(SYSTEM, workitem.id, "a check's finding is let go")
+        line.run()
+        workitem = line.app.catalogue.find_workitem(SYSTEM, workitem.id)
+    assert (workitem.item.stage, workitem.item.status) == (Stage.DEIDENTIFYING, Status.HELD), workitem.item
+    assert "SeriesDescription of the copy holds a part of the patient's name" in workitem.item.why
+    assert not [token for token in TOKENS if token in workitem.item.why]
+    assert copies(line, workitem) == []
+    assert sum(report_of(line, workitem)["held"].values()) == 1
+
+
 def test_a_profile_that_is_gone_or_wrong_holds_and_goes_on_when_it_is_back(line: Line) -> None:
     workitem = sent(line, planted([1]), report_type=template(line, deidentification="ours"))
     assert (workitem.item.status, "no de-identification profile 'ours'" in workitem.item.why) == (Status.HELD, True)

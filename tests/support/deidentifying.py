@@ -7,6 +7,7 @@ from typing import Any
 
 from pydicom import Dataset, dcmread, dcmwrite
 
+from hilum.deidentification.checking_again import SelfCheck
 from hilum.deidentification.engine import Answer, Engine, Rewritten
 from hilum.dicom.elements import Source
 from hilum.model.keys import ProjectKey
@@ -38,7 +39,7 @@ def checked_answer_of(content: bytes, engine: Engine, place: Path) -> tuple[Answ
     if isinstance(answer, Rewritten):
         (place / "given.dcm").write_bytes(content)
         (place / "made.dcm").write_bytes(written)
-        answer = check_files_again(place / "given.dcm", place / "made.dcm", answer, engine.profile)
+        answer = check_files_again(place / "given.dcm", place / "made.dcm", answer, SelfCheck(engine.profile))
     return answer, written
 
 

@@ -3,11 +3,11 @@
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
-from hilum.deidentification.checking_again import check_again
+from hilum.deidentification.checking_again import SelfCheck
 from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
 from hilum.deidentification.originals import Originals
 from hilum.deidentification.reports import StudyReport
@@ -32,11 +32,13 @@ class Copying:
 
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine, self._vault = engine, vault
+        self._check = SelfCheck(engine.profile)
         self._report = StudyReport()
         self._held: Counter[tuple[str, str]] = Counter()  # series as a person calls it, reason
         self._studies: Counter[str] = Counter()
         self._series: Counter[str] = Counter()
         self._left_out: dict[str, str] = {}  # series of which nothing was copied so far: why
+        self._made: list[tuple[Series, StoredBytes]] = []  # by the self-check's numbers
         self.copies: list[DeidentifiedInstance] = []
         self.originals = Originals()
 
@@ -47,7 +49,7 @@ class Copying:
             HilumError: the disk, or somebody who wants this to stop.
         """
         writer = batch.add(note)
-        answer, stored = self._judge(writer, instance)
+        answer, stored = self._judge(writer, series, instance)
         self._report.add(answer)
         match answer:
             case Rewritten() if stored is not None:
@@ -60,16 +62,27 @@ class Copying:
             case Dropped(why):
                 self._left_out.setdefault(series.id, f"{_called(series)}: {why}")
 
-    def _judge(self, writer: MemberWriter, instance: Instance) -> tuple[Answer, StoredBytes | None]:
+    def check_siblings(self, check_stop: Callable[[], object]) -> None:
+        """Read those copies again whose siblings said more of the patient later. After the last instance, before the batch is committed."""
+        for number in self._check.overtaken:
+            check_stop()
+            series, stored = self._made[number]
+            if held := self._check.check_later(number, self._vault.mapped(stored)):
+                self._held[_called(series), held.why] += 1
+                self._report.held[held.why] += 1
+
+    def _judge(self, writer: MemberWriter, series: Series, instance: Instance) -> tuple[Answer, StoredBytes | None]:
         original = self._vault.mapped(instance.stored)
         answer = self._deidentify(original, writer)
         if not isinstance(answer, Rewritten):
             writer.abandon()
+            self._check.pass_over(original)
             return answer, None
         writer.note = replace(writer.note, sop_instance_uid=answer.new_uids["instance"][1])
         member = writer.commit()
         stored = StoredBytes(member.pack_id, member.offset, member.size, member.sha256)
-        return check_again(original, self._vault.mapped(stored), answer, self._engine.profile), stored
+        self._made.append((series, stored))
+        return self._check.check(len(self._made) - 1, original, self._vault.mapped(stored), answer), stored
 
     def _deidentify(self, original: memoryview, writer: MemberWriter) -> Answer:
         source = Source(lambda offset, size: bytes(original[offset : offset + size]), len(original))

@@ -16,7 +16,7 @@ from typing import Any
 from hilum.dicom.attributes import decode, name_of
 from hilum.dicom.elements import PIXEL_DATA_TAGS, Limits, OddError, PixelDataElement, Source, TruncatedError, find_end, truncation
 from hilum.dicom.encoding import IMPLICIT, ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, ElementHeader, Encoding
-from hilum.dicom.fitting import WRITTEN_AS, fits, fitting
+from hilum.dicom.fitting import WRITTEN_AS, fits, fitting, most_bytes
 from hilum.dicom.part10 import UNDEFINED_LENGTH, UnreadableError
 from hilum.dicom.rewriting_rules import UNSAFE_PRIVATE, WRONG_VR, Addition, Occurrence, Plan, Rule, Touched, leave_out
 
@@ -211,6 +211,8 @@ class _Rewriter:
         is_left_out = rule.change is leave_out
         if not is_left_out and (rule.change is not None or rule.below is not None or length <= CHUNK or not fits(vr or rule.vr, rule.vr)):
             return False
+        if not is_left_out and most_bytes(tag, vr or rule.vr, rule.vr) is not None:
+            return False
         if self._source.size is not None and self._base + start + length > self._source.size:
             raise TruncatedError(truncation(name_of(tag), length, self._source.size - self._base - start))
         self._flush()
@@ -283,6 +285,10 @@ class _Rewriter:
             if not vr:
                 self._left_out(tag, WRONG_VR, header[1], content[start:end])
                 return end, b""
+        most = most_bytes(tag, vr, rule.vr)
+        if most is not None and length > most:
+            self._left_out(tag, WRONG_VR, header[1], content[start:end])
+            return end, b""
         if rule.below is not None:
             items, _ = self._items(content, start, end, header, rule.below, level)
             return end, self._encoding.element(tag, "SQ", items)

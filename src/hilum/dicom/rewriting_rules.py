@@ -67,7 +67,7 @@ def leave_out(occurrence: Occurrence) -> None:
 
 UNLISTED = Rule("UN", "remove", leave_out, None, "neither the IOD nor the profile names it")
 UNSAFE_PRIVATE = Rule("UN", "remove", leave_out, None, "a private attribute that is on no safe list")
-WRONG_VR = Rule("UN", "remove", leave_out, None, "its VR is not the attribute's")
+WRONG_VR = Rule("UN", "remove", leave_out, None, "its VR or length is not the attribute's")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hilum.deidentification.checking_again import check_again
+from hilum.deidentification.checking_again import SelfCheck
 from hilum.deidentification.engine import Answer, Dropped, Engine, Held, Rewritten
 from hilum.deidentification.reports import StudyReport, report
 from hilum.dicom.elements import Source
@@ -62,13 +62,15 @@ def deidentify_files(given: Path, out: Path, profile: Profile, key: ProjectKey, 
     files = [given] if given.is_file() else sorted(path for path in given.rglob("*") if path.is_file() and not path.is_symlink())
     _check_target(given, out)
     studies: dict[str, StudyReport] = {}
-    with _Run(out) as run:
+    with _Run(out, profile) as run:
         engine = make_engine(profile, key, run.aside)
         for number, path in enumerate(files, start=1):
             answer = run.take(number, path, engine)
             name = answer.new_uids["study"][1] if isinstance(answer, Rewritten) and "study" in answer.new_uids else ""
             studies.setdefault(name, StudyReport()).add(answer)
             tell(number, len(files))
+        for study, why in run.check_siblings():
+            studies[study].held[why] += 1
         run.finish()
     target = out / REPORT
     target.write_text(json.dumps(report(profile, key.id, studies) | {"held": dict(run.held)}, indent=2) + "\n", encoding="utf-8")
@@ -112,11 +114,13 @@ def _lock(aside: Path) -> int:
 class _Run:
     """The files of one run: written aside, and put in their place, a series at once, when it is known that it is whole."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, profile: Profile) -> None:
         self._out, self.aside = out, out / f"{_ASIDE}{uuid.uuid4()}"
         self.aside.mkdir()
         self._lock = _lock(self.aside)
+        self._check = SelfCheck(profile)
         self._series: dict[str, list[tuple[Path, str]]] = {}
+        self._placed: dict[int, tuple[str, str]] = {}  # study and series of a copy
         self._unwhole: set[str] = set()
         self.held: list[tuple[str, str]] = []
         self.dropped = self.written = 0
@@ -136,18 +140,35 @@ class _Run:
             answer = engine.deidentify(Source(lambda offset, wanted: os.pread(read.fileno(), wanted, offset), size), written.write)
             series = self._series_of(answer, engine, read.fileno(), size)
         if isinstance(answer, Rewritten):
-            answer = check_files_again(path, made, answer, engine.profile)
+            answer = check_files_again(path, made, answer, self._check, number)
+        elif path.stat().st_size:
+            with _mapped(path) as original:
+                self._check.pass_over(original)
         match answer:
             case Rewritten():
                 self._series.setdefault(series, []).append((made, answer.new_uids["instance"][1]))
+                self._placed[number] = answer.new_uids.get("study", ("", ""))[1], series
             case Held(why):
-                self._unwhole.add(series)
-                self.held.append((f"file {number}", why))
-                made.unlink()
+                self._hold(made, series, why)
             case Dropped():
                 self.dropped += 1
                 made.unlink()
         return answer
+
+    def _hold(self, made: Path, series: str, why: str) -> None:
+        self._unwhole.add(series)
+        self.held.append((f"file {made.stem}", why))
+        made.unlink()
+
+    def check_siblings(self) -> Iterator[tuple[str, str]]:
+        """Read those copies again whose siblings said more of the patient later: the new study of each that is held, and why."""
+        for number in self._check.overtaken:
+            made, (study, series) = self.aside / f"{number}.dcm", self._placed[number]
+            with _mapped(made) as copy:
+                held = self._check.check_later(number, copy)
+            if held:
+                self._hold(made, series, held.why)
+                yield study, held.why
 
     @staticmethod
     def _series_of(answer: Answer, engine: Engine, file: int, size: int) -> str:
@@ -160,7 +181,7 @@ class _Run:
         """Put whole series in their place."""
         for series, files in self._series.items():
             if series in self._unwhole:
-                self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files]
+                self.held += [(f"file {made.stem}", "Another instance of its series is held.") for made, _ in files if made.exists()]
                 continue
             folder = self.aside / (series or "no-series")
             folder.mkdir()
@@ -177,10 +198,10 @@ class _Run:
         self.written += 1
 
 
-def check_files_again(original: Path, copy: Path, answer: Rewritten, profile: Profile) -> Rewritten | Held:
+def check_files_again(original: Path, copy: Path, answer: Rewritten, check: SelfCheck, number: int = 0) -> Rewritten | Held:
     """The self-check of a file and its copy; neither is read into memory."""
     with _mapped(original) as before, _mapped(copy) as after:
-        return check_again(before, after, answer, profile)
+        return check.check(number, before, after, answer)
 
 
 @contextmanager

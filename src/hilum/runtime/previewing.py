@@ -5,7 +5,7 @@ import mmap
 import tempfile
 from dataclasses import dataclass, field
 
-from hilum.deidentification.checking_again import check_again
+from hilum.deidentification.checking_again import SelfCheck
 from hilum.deidentification.engine import Answer, Engine, Rewritten
 from hilum.deidentification.reports import name_path
 from hilum.dicom.attributes import decode, vr_of
@@ -102,7 +102,8 @@ def _try(app: Application, engine: Engine, instance: Instance, seen: "_Seen") ->
         if not isinstance(answer, Rewritten):
             return answer
         file.flush()
-        return check_again(original, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), answer, engine.profile)
+        copy = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return SelfCheck(engine.profile).check(0, original, copy, answer)
 
 
 class _Seen:

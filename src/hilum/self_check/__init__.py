@@ -9,7 +9,7 @@ looked at; they are judged before they are copied.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from hilum.self_check.needles import Needles, needles_of
+from hilum.self_check.needles import Needles, needles_of, needles_of_patient
 from hilum.self_check.reading import PREAMBLE, UnreadableError, read_values
 from hilum.self_check.searching import Hit, search
 
@@ -48,7 +48,7 @@ def check_copy(original: Buffer, copy: Buffer, replaced_uids: Iterable[str] = ()
 
 
 def check_against(needles: Needles, copy: Buffer) -> list[Residue]:
-    """As `check_copy`, with needles of several originals, a whole patient's say."""
+    """As `check_copy`, with needles of several originals: those of a whole study, say."""
     return [Residue(_spell(hit.path), hit.kind) for hit in search(list(read_values(copy)), needles)]
 
 
@@ -77,6 +77,7 @@ __all__ = [
     "check_against",
     "check_copy",
     "needles_of",
+    "needles_of_patient",
     "read_values",
     "search_text",
 ]

@@ -53,6 +53,8 @@ IDENTIFYING: dict[int, str] = {
 }
 """Attributes that name somebody, and what a hit on their value is called. Every value of VR PN does, too."""
 
+_OF_THE_PATIENT = frozenset([PATIENT, ID, BIRTH, ADDRESS, TELEPHONE])
+
 _NOBODY_WORDS = """
 anon anonymous anonymized anonymised deidentified de-identified identified pseudonym pseudonymized removed unknown unnamed none null
 noname name patient subject phantom volunteer
@@ -89,6 +91,16 @@ class Needles:
             return
         (self.words if len(text) >= LEAST_WORD else self.short).setdefault(text, kind)
 
+    def take_up(self, other: "Needles") -> None:
+        """Look for the words of another original of the same study, too."""
+        self.words = other.words | self.words
+        self.short = other.short | self.short
+
+    @property
+    def size(self) -> int:
+        """How many words are looked for."""
+        return len(self.words) + len(self.short)
+
 
 def needles_of(original: Iterable[Value], replaced_uids: Iterable[str] = (), retained: Collection[int] = ()) -> Needles:
     """What of an original must not be in its copy.
@@ -105,6 +117,11 @@ def needles_of(original: Iterable[Value], replaced_uids: Iterable[str] = (), ret
             for form in _forms_of(value, kind):
                 needles.add(form, kind)
     return needles
+
+
+def needles_of_patient(original: Iterable[Value], retained: Collection[int] = ()) -> Needles:
+    """As `needles_of`, of what says who the patient is: it is true of every object of the study."""
+    return needles_of((value for value in original if IDENTIFYING.get(value.tag) in _OF_THE_PATIENT), retained=retained)
 
 
 def _forms_of(value: Value, kind: str) -> Iterator[str]:

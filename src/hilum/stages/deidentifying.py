@@ -100,6 +100,7 @@ def _deidentify(workitem: Workitem, profile: Profile, key: ProjectKey, named: Ma
     with tools.deidentified_pool.batch() as batch:
         for series, instance in _inputs(workitem, tools):
             copying.take(batch, _note(workitem, tools), series, instance)
+        copying.check_siblings(tools.check_stop)
         tools.check_stop()  # a child that was ended because of it looks like an object that cannot be decoded
         said = {**describe(profile, key.id), "changed": True}
         record, report = {**said, **named}, {**said, **copying.report()}
