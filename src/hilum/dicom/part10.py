@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -201,6 +202,28 @@ def _is_data_set(head: bytes, start: int, order: _Order, *, explicit: bool) -> b
     return False
 
 
+_SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
+
+
+def read_leading_uids(head: bytes, at: int, *, explicit: bool) -> tuple[str, str] | None:
+    """SOP Class UID ("" where absent) and SOP Instance UID of the little endian data set at `at`, where its first elements show them.
+
+    Quick, and sure: None means no more than that one must look closer.
+    """
+    before, sop_class_uid = 0, b""
+    for group, element, value, end in _elements(head, at, _LITTLE, explicit=explicit):
+        tag = group << 16 | element
+        # PS3.5 7.1: tags increase
+        if tag <= before or end > len(head):
+            return None
+        if tag == _SOP_INSTANCE_UID:
+            return _uid(sop_class_uid), _uid(value)
+        if tag == _SOP_CLASS_UID:
+            sop_class_uid = value
+        before = tag
+    return None
+
+
 def _uid(value: bytes) -> str:
     return value.decode("latin-1").strip(" \0")
 
@@ -246,18 +269,26 @@ def file_meta(
     Raises:
         ValueError: a value is not ASCII or longer than its VR allows.
     """
-    group = b"".join(
-        (
-            struct.pack("<HH2sxxI2s", 2, 0x0001, b"OB", 2, b"\x00\x01"),
-            _text_element(0x0002, "UI", sop_class_uid),
-            _text_element(0x0003, "UI", sop_instance_uid),
-            _text_element(0x0010, "UI", transfer_syntax_uid),
-            _text_element(0x0012, "UI", implementation_class_uid),
-            _text_element(0x0013, "SH", implementation_version_name) if implementation_version_name else b"",
-            _text_element(0x0016, "AE", source_application_entity_title) if source_application_entity_title else b"",
-        )
+    of_its_class = _text_element(0x0002, "UI", sop_class_uid)
+    of_its_source = _source_elements(
+        transfer_syntax_uid, implementation_class_uid, implementation_version_name, source_application_entity_title
     )
-    return bytes(_PREAMBLE_SIZE) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(group)) + group
+    group = _VERSION + of_its_class + _text_element(0x0003, "UI", sop_instance_uid) + of_its_source
+    return _PREFIX + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(group)) + group
+
+
+_PREFIX = bytes(_PREAMBLE_SIZE) + b"DICM"
+_VERSION = struct.pack("<HH2sxxI2s", 2, 0x0001, b"OB", 2, b"\x00\x01")
+
+
+@lru_cache(256)  # the same for all objects of an association
+def _source_elements(transfer_syntax_uid: str, class_uid: str, version_name: str, application_entity_title: str) -> bytes:
+    return (
+        _text_element(0x0010, "UI", transfer_syntax_uid)
+        + _text_element(0x0012, "UI", class_uid)
+        + (_text_element(0x0013, "SH", version_name) if version_name else b"")
+        + (_text_element(0x0016, "AE", application_entity_title) if application_entity_title else b"")
+    )
 
 
 _LONGEST = {"UI": 64, "SH": 16, "AE": 16}  # PS3.5 6.2

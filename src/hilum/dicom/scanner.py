@@ -46,7 +46,7 @@ from hilum.dicom.part10 import (
 __all__ = ["Header", "Limits", "Source", "UnreadableError", "Wanted", "scan", "scan_all", "scan_prefix"]
 
 _LIMITS = Limits()
-_DEFLATED = {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}  # PS3.5 A.5, A.7, A.8
+DEFLATED = {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}  # PS3.5 A.5, A.7, A.8
 # What the loops never take for an ordinary element: where the scan ends, items, delimiters.
 _SPECIAL_TAGS = PIXEL_DATA_TAGS | {0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD}
 _TRAILING_TAGS = {0xFFFAFFFA, 0xFFFCFFFC}  # Digital Signatures Sequence, Data Set Trailing Padding
@@ -155,7 +155,7 @@ class _Scan:
     def run(self) -> Header:
         """Scan, whatever comes, and judge."""
         header = self._header
-        if header.recognition.transfer_syntax_uid in _DEFLATED:
+        if header.recognition.transfer_syntax_uid in DEFLATED:
             return self._run_inflated()
         offset = header.recognition.data_set_offset
         if self._source.size is not None and offset >= self._source.size:

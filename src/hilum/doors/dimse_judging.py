@@ -4,8 +4,15 @@ import logging
 from typing import NamedTuple
 
 from hilum.dicom.headers import Header
-from hilum.dicom.part10 import Recognition, UnreadableError
-from hilum.dicom.scanner import Source, Wanted, scan, scan_prefix
+from hilum.dicom.part10 import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    GE_PRIVATE_IMPLICIT_VR_BIG_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    Recognition,
+    UnreadableError,
+    read_leading_uids,
+)
+from hilum.dicom.scanner import DEFLATED, Source, Wanted, scan, scan_prefix
 from hilum.dicom.uids import is_valid_uid
 from hilum.dicom.upperlayer import CommandReceived, PresentationContext
 from hilum.dicom.upperlayer.messages import CStoreRequest
@@ -39,10 +46,19 @@ class Judged(NamedTuple):
     refusal: Refusal | None
 
 
+_AS_ANNOUNCED = Judged(None)
+# PS3.5 A: in all others the elements are little endian and not deflated, whatever their pixel data are.
+_NOT_PLAIN = DEFLATED | {EXPLICIT_VR_BIG_ENDIAN, GE_PRIVATE_IMPLICIT_VR_BIG_ENDIAN}
+
+
 def judge_head(view: memoryview, offset: int, transfer_syntax: str, command: CStoreRequest) -> Judged | None:
     """As `judge_data_set` where the first bytes show it, as they nearly always do; None: they do not. Quick, whatever the bytes are."""
-    recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
     head = view[:SHORT_HEAD]
+    if transfer_syntax not in _NOT_PLAIN:
+        uids = read_leading_uids(bytes(head), offset, explicit=transfer_syntax != IMPLICIT_VR_LITTLE_ENDIAN)
+        if uids == (command.affected_sop_class_uid, command.affected_sop_instance_uid):
+            return _AS_ANNOUNCED
+    recognition = Recognition(transfer_syntax, offset, has_preamble=True, has_meta=True)
     uid = command.affected_sop_instance_uid.encode("latin-1")
     # Behind the announced UID nothing need be walked but the tag that shows that it is past. PS3.5 9.1: an odd length is padded.
     end = bytes(head).find(uid, offset) + len(uid) + len(uid) % 2 + _ELEMENT_HEADER

@@ -71,12 +71,17 @@ class _Field(NamedTuple):
 
 
 def _fields_of(kind: type[Message]) -> tuple[_Field, ...]:
-    found = (_Field(field.name, *ELEMENTS[field.name], field.default is MISSING) for field in fields(kind))
-    return tuple(sorted(found, key=lambda field: field.element))
+    return tuple(_Field(field.name, *ELEMENTS[field.name], field.default is MISSING) for field in fields(kind))
 
 
-# PS3.7 6.3.1: elements are ordered by increasing tag
+def _layout_of(kind: type[Message]) -> tuple[tuple[str, int, str], ...]:
+    names = {field.name for field in fields(kind)} | {"command_field", "command_data_set_type"}
+    return tuple((name, *ELEMENTS[name]) for name in sorted(names, key=ELEMENTS.__getitem__))
+
+
 _FIELDS = {kind: _fields_of(kind) for kind in MESSAGES.values()}
+# PS3.7 6.3.1: elements are ordered by increasing tag
+_LAYOUTS = {kind: _layout_of(kind) for kind in MESSAGES.values()}
 
 
 def decode_command_set(octets: Octets, limits: Limits) -> CommandSet:
@@ -118,15 +123,13 @@ def encode_command_set(message: Message, *, has_data_set: bool) -> bytes:
     wanted = message.data_set
     if (has_data_set and wanted is DataSet.NONE) or (not has_data_set and wanted is DataSet.REQUIRED):
         raise LocalProtocolError(f"{type(message).__name__} goes {'without' if has_data_set else 'with'} a data set.")
-    parts = {
-        _COMMAND_FIELD: _US.pack(message.command_field),
-        _COMMAND_DATA_SET_TYPE: _US.pack(_A_DATA_SET if has_data_set else _NO_DATA_SET),
-    }
-    for name, element, vr, _ in _FIELDS[type(message)]:
-        value = getattr(message, name)
+    data_set_type = _A_DATA_SET if has_data_set else _NO_DATA_SET
+    body = bytearray()
+    for name, element, vr in _LAYOUTS[type(message)]:
+        value = data_set_type if element == _COMMAND_DATA_SET_TYPE else getattr(message, name)
         if value is not None:
-            parts[element] = _encode_value(value, vr, name)
-    body = b"".join(_HEADER.pack(0, element, len(parts[element])) + parts[element] for element in sorted(parts))
+            octets = _encode_value(value, vr, name)
+            body += _HEADER.pack(0, element, len(octets)) + octets
     return _HEADER.pack(0, _GROUP_LENGTH, _UL.size) + _UL.pack(len(body)) + body
 
 
@@ -187,30 +190,40 @@ def _decode_value(value: bytes | None, vr: str, name: str, faults: list[str]) ->
     """The value, or None where it is absent, empty or has an impossible length (a fault)."""
     if not value:
         return None
-    if vr == "US" and len(value) == _US.size:
-        return _US.unpack(value)[0]
-    if vr == "AT" and len(value) % _TAG.size == 0:
-        return tuple(group << 16 | element for group, element in _TAG.iter_unpack(value))
-    if vr in ("UI", "AE", "LO"):
-        # PS3.5 6.2: UI is padded with NUL, AE and LO with spaces; peers mix them up. Latin-1 gives any byte back as it came.
-        return value.decode("latin-1").rstrip("\0 ") if vr == "UI" else value.decode("latin-1").strip("\0 ")
-    faults.append(f"{name} has {len(value)} bytes.")
-    return None
+    decoded = _DECODERS[vr](value)
+    if decoded is None:
+        faults.append(f"{name} has {len(value)} bytes.")
+    return decoded
+
+
+# PS3.5 6.2: UI is padded with NUL, AE and LO with spaces; peers mix them up. Latin-1 gives any byte back as it came.
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "US": lambda value: _US.unpack(value)[0] if len(value) == _US.size else None,
+    "AT": lambda value: _tags_of(value) if len(value) % _TAG.size == 0 else None,
+    "UI": lambda value: value.decode("latin-1").rstrip("\0 "),
+    "AE": lambda value: value.decode("latin-1").strip("\0 "),
+    "LO": lambda value: value.decode("latin-1").strip("\0 "),
+}
+
+
+def _tags_of(value: bytes) -> tuple[int, ...]:
+    return tuple(group << 16 | element for group, element in _TAG.iter_unpack(value))
 
 
 def _encode_value(value: Any, vr: str, name: str) -> bytes:
     try:
-        match vr:
-            case "US":
-                return _US.pack(value)
-            case "AT":
-                return b"".join(_TAG.pack(tag >> 16, tag & 0xFFFF) for tag in value)
-            case "LO":
-                return _pad(value.encode("ascii", "replace")[:_ERROR_COMMENT_LENGTH], b" ")
-            case _:
-                return _pad(value.encode("latin-1"), b"\0" if vr == "UI" else b" ")
+        return _ENCODERS[vr](value)
     except (struct.error, UnicodeEncodeError) as error:
         raise LocalProtocolError(f"{name} cannot be encoded as {vr}.") from error
+
+
+_ENCODERS: dict[str, Callable[[Any], bytes]] = {
+    "US": _US.pack,
+    "AT": lambda tags: b"".join(_TAG.pack(tag >> 16, tag & 0xFFFF) for tag in tags),
+    "UI": lambda uid: _pad(uid.encode("latin-1"), b"\0"),
+    "AE": lambda title: _pad(title.encode("latin-1"), b" "),
+    "LO": lambda text: _pad(text.encode("ascii", "replace")[:_ERROR_COMMENT_LENGTH], b" "),
+}
 
 
 def _pad(value: bytes, padding: bytes) -> bytes:

@@ -19,6 +19,8 @@ CutPDU: TypeAlias = tuple[bytes, Octets]
 
 def cut_command(context_id: int, command_set: bytes, pdu_length: int) -> bytes:
     """A command set's P-DATA-TF PDUs, joined: they are short."""
+    if len(command_set) <= pdu_length - _PDV_SIZE:
+        return _headers(context_id, len(command_set), IS_COMMAND | IS_LAST) + command_set
     pieces = cut_data_set(context_id, command_set, pdu_length, kind=IS_COMMAND)
     return b"".join(header + bytes(fragment) for header, fragment in pieces)
 

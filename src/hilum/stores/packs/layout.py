@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from hilum.dicom.uids import is_valid_uid
@@ -52,12 +53,15 @@ _OURS = (
     ("dataset", "dataset", 128),
     ("door", "door", 32),
 )
+_FIELDS_OF_OURS = {field for _key, field, _most in _OURS}
 # The sender's: any text, cut to fit. The file name takes what is left.
 _SENDERS = (
     ("calling_ae_title", "calling_ae_title", 64),
     ("called_ae_title", "called_ae_title", 64),
     ("peer", "peer", 96),
     ("transfer_syntax_uid", "transfer_syntax_uid", 64),
+)
+_MEMBERS = (
     ("sop_instance_uid", "sop_instance_uid", 96),
     ("name", "name", 96),
 )
@@ -112,7 +116,7 @@ def encode_header(member: StoredMember) -> bytes:
     head = f"{length} comment=".encode()
     room = length - len(head) - len(b"\n")
     area = path + size + head + _comment(member, room).ljust(room).encode("ascii") + b"\n"
-    at = member.note.received_at
+    at = b"%011o\0" % max(0, int(member.note.received_at.timestamp()))
     before = _ustar(f"PaxHeaders/{member.name}"[:_LONGEST_NAME], PAX_AREA, tarfile.XHDTYPE, at)
     return before + area + _ustar(member.name, member.size, tarfile.REGTYPE, at)
 
@@ -137,26 +141,39 @@ def decode_header(raw: bytes, pack_id: str, at: int) -> StoredMember:
 
 
 def _note(comment: Mapping[str, Any]) -> MemberNote:
-    fields = {field: comment[key] for key, field, _most in (*_OURS, *_SENDERS) if key in comment}
+    fields = {field: comment[key] for key, field, _most in (*_OURS, *_SENDERS, *_MEMBERS) if key in comment}
     return MemberNote(received_at=datetime.fromisoformat(comment["received_at"]), file_name=comment["file_name"], **fields)
 
 
 def _comment(member: StoredMember, room: int) -> str:
     note = member.note
-    comment = {"sha256": member.sha256.hex(), "pack": member.pack_id, "received_at": note.received_at.isoformat()}
-    for key, field, most in _OURS:
-        if text := getattr(note, field):
-            if len(_escaped(text)) > most:
-                raise InvalidError(f"The {key} of a member takes more than {most} bytes.", "Shorten it.")
-            comment[key] = text
-    for key, field, most in _SENDERS:
-        if text := getattr(note, field):
-            comment[key] = _cut(text, most)
-    comment["file_name"] = ""
+    text = f'{{"sha256":"{member.sha256.hex()}","pack":"{member.pack_id}","received_at":"{note.received_at.isoformat()}"'
+    text += _senders_records(*_senders_values(note))
+    text += "".join(_json_record(key, _cut(value, most)) for key, field, most in _MEMBERS if (value := getattr(note, field)))
+    text += ',"file_name":"'
     if note.file_name:
-        comment["file_name"] = _end_of_name(note.file_name, room - len(_compact(comment | {"crc32": "0" * 8})))
-    text = _compact(comment)
-    return f'{text[:-1]},"crc32":"{_crc(member.name, member.size, text)}"}}'
+        text += _escaped(_end_of_name(note.file_name, room - len(text) - len('","crc32":"00000000"}')))
+    text += '"'
+    return f'{text},"crc32":"{_crc(member.name, member.size, text + "}")}"}}'
+
+
+_senders_values = attrgetter(*(field for _key, field, _most in (*_OURS, *_SENDERS)))
+
+
+@lru_cache(256)
+def _senders_records(*values: str) -> str:
+    """What all members of one sender have alike, in the order of the tables."""
+    records = ""
+    for (key, field, most), text in zip((*_OURS, *_SENDERS), values, strict=True):
+        if field in _FIELDS_OF_OURS and len(_escaped(text)) > most:
+            raise InvalidError(f"The {key} of a member takes more than {most} bytes.", "Shorten it.")
+        if text:
+            records += _json_record(key, _cut(text, most))
+    return records
+
+
+def _json_record(key: str, text: str) -> str:
+    return f',"{key}":"{_escaped(text)}"'
 
 
 def _end_of_name(file_name: str, room: int) -> str:
@@ -184,7 +201,6 @@ def _cut(text: str, most: int) -> str:
     return text
 
 
-@lru_cache(1024)  # of one sender, all but the UIDs are the same
 def _escaped(text: str) -> str:
     return text if _IS_PLAIN(text) else json.dumps(text)[1:-1]
 
@@ -209,15 +225,13 @@ def _records(area: bytes) -> Iterator[tuple[str, str]]:
         at += int(digits)
 
 
-def _ustar(name: str, size: int, kind: bytes, at: datetime) -> bytes:
+def _ustar(name: str, size: int, kind: bytes, at: bytes) -> bytes:
     length = b"%011o\0" % (size if size <= _LARGEST_USTAR_SIZE else 0)
-    time = b"%011o\0" % max(0, int(at.timestamp()))
     nobody = b"0000000\0"
-
-    before = (name.encode("ascii"), b"0000600\0", nobody, nobody, length, time, _SPACES_AS_CHECKSUM, kind)
-    block = _USTAR.pack(*before, b"", b"ustar", b"00", b"", b"", b"", b"", b"")
-    checksum = sum(block.translate(None, b"\0"))  # most of it is zeros, and they add nothing
-    return block[:_CHECKSUM_AT] + b"%06o\0 " % checksum + block[_CHECKSUM_AT + len(_SPACES_AS_CHECKSUM) :]
+    before = (name.encode("ascii"), b"0000600\0", nobody, nobody, length, at)
+    behind = (kind, b"", b"ustar", b"00", b"", b"", b"", b"", b"")
+    checksum = sum(b"".join((*before, _SPACES_AS_CHECKSUM, *behind)))  # the rest is zeros, and they add nothing
+    return _USTAR.pack(*before, b"%06o\0 " % checksum, *behind)
 
 
 def _is_ustar(block: bytes, kind: bytes) -> bool:
