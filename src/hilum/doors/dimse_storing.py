@@ -5,20 +5,15 @@
     answer = await incoming.end()       # or incoming.abandon(): nothing is left of it
 
 A member is the File Meta group of the negotiated context (PS3.10 7.1) and behind it the data set exactly as it was received. What fits
-in memory is handed over whole to the one thread that hashes, writes and syncs: all that came while it did so the last time, with one
-sync. The event loop receives meanwhile. What may wait for the ledger is done in other threads before, and what does not fit in memory
-streams into a pack of its own.
+in memory is handed over whole to the threads that write and sync (`dimse_writing`). What may wait for the ledger is done in other
+threads before, and what does not fit in memory streams into a pack of its own.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Protocol
 
 from hilum.dicom.part10 import file_meta
@@ -28,7 +23,8 @@ from hilum.doors.dimse_deliveries import DOOR, Deliveries, Delivery
 from hilum.doors.dimse_judging import SHORT_HEAD, Judged, judge_data_set, judge_head, refusal_of
 from hilum.doors.dimse_statuses import Answer, Refusal, Status
 from hilum.doors.dimse_streaming import Stream, Writer
-from hilum.model.errors import StorageError
+from hilum.doors.dimse_writing import Pool as WritingPool
+from hilum.doors.dimse_writing import Whole, Writing
 from hilum.model.members import MemberNote
 
 IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
@@ -36,16 +32,14 @@ IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
 IMPLEMENTATION_VERSION_NAME = "HILUM"
 
 _PREPARED_AT_ONCE = 4
-_MOST_IN_BATCH_BYTES = 16 << 20
 _FIRST_BUFFER_BYTES = 64 << 10
 _SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
 _STREAMS_AT_ONCE = 32
 
 
-class Pool(Protocol):
+class Pool(WritingPool, Protocol):
     """The open packs of received members."""
 
-    def store_all(self, bodies: Sequence[tuple[memoryview, MemberNote, bytes]]) -> object: ...
     def begin(self, note: MemberNote) -> Writer: ...
 
 
@@ -83,8 +77,7 @@ class Keeper:
         self.bytes_in_memory = 0
         self._clock = clock
         self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
-        self._whole: SimpleQueue[_Whole | None] = SimpleQueue()
-        self._writing: Thread | None = None
+        self._writing = Writing(pool, lambda size: self.bytes_in_memory <= size)
         self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
@@ -135,9 +128,7 @@ class Keeper:
     def close(self) -> None:
         """In a thread, when nothing more comes: wait for what is being written."""
         self._preparing.shutdown()
-        self._whole.put(None)
-        if self._writing is not None:
-            self._writing.join()
+        self._writing.close()
         self.streams.shutdown()
 
     def _prepare_apart(self, incoming: "Incoming", answer: "asyncio.Future[Answer]") -> None:
@@ -156,49 +147,9 @@ class Keeper:
 
     def _store(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", refusal: Refusal | None) -> None:
         if refusal is not None:
-            self._tell([(incoming, answer, Answer(refusal.status, refusal.sentence))])
+            _tell(incoming, answer, Answer(refusal.status, refusal.sentence))
             return
-        if self._writing is None:
-            self._writing = Thread(target=self._write_all, args=(asyncio.get_running_loop(),), name="hilum-dimse-writing")
-            self._writing.start()
-        self._whole.put((incoming, answer, self.note(incoming)))
-
-    def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The thread that hashes, writes and waits for the disk: what comes while it does is the next batch."""
-        while batch := self._next_batch():
-            answers = self._write([(incoming.body, note) for incoming, _, note in batch])
-            told = [(incoming, waiter, answer) for (incoming, waiter, _), answer in zip(batch, answers, strict=True)]
-            loop.call_soon_threadsafe(self._tell, told)
-
-    def _next_batch(self) -> "list[_Whole]":
-        """At least one; nothing at the end."""
-        batch: list[_Whole] = []
-        size = 0
-        with suppress(Empty):
-            while size < _MOST_IN_BATCH_BYTES:
-                whole = self._whole.get(block=not batch)
-                if whole is None:
-                    self._whole.put(None)  # for the next turn
-                    break
-                batch.append(whole)
-                size += len(whole[0].body)
-        return batch
-
-    def _write(self, bodies: Sequence[tuple[memoryview, MemberNote]]) -> list[Answer]:
-        try:
-            self.pool.store_all([(body, note, sha256(body).digest()) for body, note in bodies])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the senders must hear that nothing is kept
-            if len(bodies) > 1 and not isinstance(error, StorageError):
-                return [answer for each in bodies for answer in self._write([each])]  # one of them is odd: the others are kept
-            refusal = refusal_of(error)
-            return [Answer(refusal.status, refusal.sentence)] * len(bodies)
-        return [Answer(Status.SUCCESS, size=len(body)) for body, _ in bodies]
-
-    def _tell(self, told: "list[tuple[Incoming, asyncio.Future[Answer], Answer]]") -> None:
-        for incoming, waiter, answer in told:
-            incoming.forget()
-            if not waiter.done():
-                waiter.set_result(answer)
+        self._writing.put(Whole(incoming.body, self.note(incoming), lambda told: _tell(incoming, answer, told)))
 
 
 class Incoming:
@@ -326,7 +277,10 @@ class Incoming:
         return taken
 
 
-_Whole = tuple[Incoming, asyncio.Future[Answer], MemberNote]
+def _tell(incoming: Incoming, waiter: "asyncio.Future[Answer]", answer: Answer) -> None:
+    incoming.forget()
+    if not waiter.done():
+        waiter.set_result(answer)
 
 
 def _file_meta(command: CStoreRequest, context: PresentationContext) -> bytes:

@@ -144,15 +144,21 @@ class Lease:
         Raises:
             HilumError: they are not.
         """
+        self.hand_over(members)()
+
+    def hand_over(self, members: list[StoredMember]) -> Callable[[], None]:
+        """Give the pack back; the call that is returned waits as `finish` does, and must be made."""
         self._is_over = True
         sync = self.pack.join(members)
         # What stands after a batch proves to recovery that the batch was durable, so nobody may write behind it before it is.
-        is_shared = self._use is not Use.BATCH
-        leaves = is_shared and self._packs.give_back(self.pack)
+        leaves = None if self._use is Use.BATCH else self._packs.give_back(self.pack)
+        return lambda: self._wait_for(sync, leaves)
+
+    def _wait_for(self, sync: SyncRound, leaves: bool | None) -> None:
         try:
             self._wait(self.pack, sync)
         finally:
-            self._after(leaves if is_shared else self._packs.give_back(self.pack))
+            self._after(self._packs.give_back(self.pack) if leaves is None else leaves)
 
     def drop(self) -> None:
         """Cut the pack back to where the lease began and give it back."""

@@ -105,10 +105,19 @@ class PackPool:
         Raises:
             StorageFullError, StorageError: as `store`; none of them is acknowledged.
         """
+        members, wait = self.write_all(bodies)
+        wait()
+        return members
+
+    def write_all(self, bodies: Sequence[WholeBody]) -> tuple[list[StoredMember], Callable[[], None]]:
+        """Write whole bodies; the call that is returned must be made, and waits until they are kept as `store_all` keeps them.
+
+        Raises:
+            StorageFullError, StorageError: as `store`, here and from the call that waits.
+        """
         with self._lease(Use.BRIEF) as lease:
             members = lease.pack.append([(body, self._marked(note), sha256) for body, note, sha256 in bodies])
-            lease.finish(members)
-        return members
+            return members, lease.hand_over(members)
 
     def begin(self, note: MemberNote) -> MemberWriter:
         """Begin a member of unknown length; it holds a pack until it is committed or abandoned.
