@@ -1,6 +1,7 @@
 """One connection of the DIMSE door: an asyncio transport around the sans-IO association (`hilum.dicom.upperlayer`)."""
 
 import asyncio
+from functools import partial
 from typing import Protocol, cast
 
 from hilum.dicom.upperlayer import (
@@ -268,16 +269,15 @@ class Connection(asyncio.BufferedProtocol):
             self._await_answer(incoming)
 
     def _await_answer(self, incoming: Incoming) -> None:
-        ended_at = self._loop.time()
         self._storing += 1
-        incoming.end().add_done_callback(lambda done: self._answer_store(incoming, done.result(), self._loop.time() - ended_at))
+        incoming.end(partial(self._answer_store, incoming, self._loop.time()))
 
-    def _answer_store(self, incoming: Incoming, answer: Answer, seconds: float) -> None:
+    def _answer_store(self, incoming: Incoming, ended_at: float, answer: Answer) -> None:
         self._storing -= 1
         if self._is_over:
             return  # nobody hears it; what is kept is kept
         self.record.note_answer(answer)
-        self._door.counts.note_reply(answer, seconds)
+        self._door.counts.note_reply(answer, self._loop.time() - ended_at)
         command = incoming.command
         response = CStoreResponse(
             message_id_being_responded_to=command.message_id,
@@ -325,9 +325,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _settle(self) -> None:
         """Send what is to be sent, close what is to be closed, wind the clock."""
-        if not self._is_writing_paused:
-            while buffers := self._association.data_to_send():
-                self._transport.writelines(buffers)
+        while self._association.has_data_to_send and not self._is_writing_paused:
+            self._transport.writelines(self._association.data_to_send())
         if self._association.must_close and not self._transport.is_closing():
             self._close()
         self._pace()

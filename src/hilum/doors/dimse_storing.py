@@ -2,7 +2,7 @@
 
     incoming = Incoming(keeper, delivery, context, command, refusal, resume)
     incoming.add(view)                  # as fragments come; `is_ahead`: the disk is behind, stop reading
-    answer = await incoming.end()       # or incoming.abandon(): nothing is left of it
+    incoming.end(answered)              # or incoming.abandon(): nothing is left of it
 
 A member is the File Meta group of the negotiated context (PS3.10 7.1) and behind it the data set exactly as it was received. What fits
 in memory is handed over whole to the threads that write and sync (`dimse_writing`). What may wait for the ledger is done in other
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from hilum.dicom.part10 import file_meta
@@ -80,15 +81,13 @@ class Keeper:
         self._writing = Writing(pool, lambda size: self.bytes_in_memory <= size)
         self._spare: list[bytearray] = []
 
-    def keep_whole(self, incoming: "Incoming") -> "asyncio.Future[Answer]":
+    def keep_whole(self, incoming: "Incoming", answered: "Answered") -> None:
         """Store an object that is whole."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         judged = incoming.judge_head()
         if judged is None or not self.deliveries.knows(incoming.delivery):
-            self._prepare_apart(incoming, answer)
+            self._prepare_apart(incoming, answered)
         else:
-            self._store(incoming, answer, judged.refusal)
-        return answer
+            self._store(incoming, answered, judged.refusal)
 
     def lend_buffer(self) -> bytearray:
         """Memory for an object: that of an earlier one where there is some, since the first touch of new memory costs as much as a copy."""
@@ -131,9 +130,9 @@ class Keeper:
         self._writing.close()
         self.streams.shutdown()
 
-    def _prepare_apart(self, incoming: "Incoming", answer: "asyncio.Future[Answer]") -> None:
+    def _prepare_apart(self, incoming: "Incoming", answered: "Answered") -> None:
         preparing = asyncio.get_running_loop().run_in_executor(self._preparing, self._prepare, incoming)
-        preparing.add_done_callback(lambda done: self._store(incoming, answer, done.result()))
+        preparing.add_done_callback(lambda done: self._store(incoming, answered, done.result()))
 
     def _prepare(self, incoming: "Incoming") -> Refusal | None:
         """In a thread: what may read long in a data set, or wait for the ledger."""
@@ -145,11 +144,21 @@ class Keeper:
             return refusal_of(error)
         return refusal
 
-    def _store(self, incoming: "Incoming", answer: "asyncio.Future[Answer]", refusal: Refusal | None) -> None:
+    def _store(self, incoming: "Incoming", answered: "Answered", refusal: Refusal | None) -> None:
+        tell = partial(_tell, incoming, answered)
         if refusal is not None:
-            _tell(incoming, answer, Answer(refusal.status, refusal.sentence))
-            return
-        self._writing.put(Whole(incoming.body, self.note(incoming), lambda told: _tell(incoming, answer, told)))
+            tell(Answer(refusal.status, refusal.sentence))
+        else:
+            self._writing.put(Whole(incoming.body, self.note(incoming), tell))
+
+
+Answered = Callable[[Answer], None]
+"""Is called in the event loop when an object is durable, or refused."""
+
+
+def _tell(incoming: "Incoming", answered: Answered, answer: Answer) -> None:
+    incoming.forget()
+    answered(answer)
 
 
 class Incoming:
@@ -216,15 +225,14 @@ class Incoming:
             self._stream = Stream(self._begin_stream, self._keeper.streams, self._keeper.release, self._resume)
             self._stream.feed(self._take())
 
-    def end(self) -> "asyncio.Future[Answer]":
+    def end(self, answered: Answered) -> None:
         """All of it is there; the answer comes when it is durable, or refused."""
         if self.refusal is not None:
-            answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            answer.set_result(Answer(self.refusal.status, self.refusal.sentence))
-            return answer
-        if self._stream is not None:
-            return self._stream.end(self._take())
-        return self._keeper.keep_whole(self)
+            answered(Answer(self.refusal.status, self.refusal.sentence))
+        elif self._stream is not None:
+            self._stream.end(self._take()).add_done_callback(lambda done: answered(done.result()))
+        else:
+            self._keeper.keep_whole(self, answered)
 
     def abandon(self) -> None:
         """The rest will not come."""
@@ -265,7 +273,7 @@ class Incoming:
         self._keeper.bytes_in_memory += len(octets)
 
     def _grow(self, least: int) -> None:
-        grown = bytearray(max(least, 2 * len(self._view)))
+        grown = bytearray(1 << (least - 1).bit_length())  # a power of two: what a little larger object needs, too
         grown[: self._length] = self._view[: self._length]
         self._buffer, self._view = grown, memoryview(grown)
 
@@ -275,12 +283,6 @@ class Incoming:
         self._buffer = bytearray(self._keeper.limits.chunk_bytes)
         self._view, self._length = memoryview(self._buffer), 0
         return taken
-
-
-def _tell(incoming: Incoming, waiter: "asyncio.Future[Answer]", answer: Answer) -> None:
-    incoming.forget()
-    if not waiter.done():
-        waiter.set_result(answer)
 
 
 def _file_meta(command: CStoreRequest, context: PresentationContext) -> bytes:

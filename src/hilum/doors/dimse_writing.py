@@ -113,12 +113,8 @@ class Writing:
         self._tell(told)
 
     def _tell(self, told: Sequence[tuple[Whole, Answer]]) -> None:
-        self._loop.call_soon_threadsafe(_tell_all, told)
-
-
-def _tell_all(told: Sequence[tuple[Whole, Answer]]) -> None:
-    for whole, answer in told:
-        whole.tell(answer)
+        for whole, answer in told:
+            self._loop.call_soon_threadsafe(whole.tell, answer)
 
 
 def _refused(error: Exception) -> Answer:

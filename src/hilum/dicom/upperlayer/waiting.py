@@ -47,11 +47,21 @@ _AWAITED = {
 class Waiting:
     """Counts what is outstanding, so that a peer is never blamed for a time in which this side had to act."""
 
-    __slots__ = ("_has_had_command", "_limits", "_number", "_progress", "_requests_to_answer", "_responses_to_come", "artim_is_running")
+    __slots__ = (
+        "_has_had_command",
+        "_last",
+        "_limits",
+        "_number",
+        "_progress",
+        "_requests_to_answer",
+        "_responses_to_come",
+        "artim_is_running",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.artim_is_running = False
         self._limits = limits
+        self._last: Deadline | None = None
         self._number = 0
         self._progress = 0
         self._has_had_command = False
@@ -60,7 +70,12 @@ class Waiting:
     def deadline(self, state: str, is_in_message: bool) -> Deadline | None:
         """What should happen until when in this state; None: nothing."""
         awaited = self._awaited(state, is_in_message)
-        return None if awaited is None else Deadline(awaited, getattr(self._limits, f"{awaited}_seconds"), self._number)
+        if awaited is None:
+            return None
+        last = self._last
+        if last is None or last.number != self._number or last.awaited is not awaited:  # asked for with each read
+            last = self._last = Deadline(awaited, getattr(self._limits, f"{awaited}_seconds"), self._number)
+        return last
 
     def _awaited(self, state: str, is_in_message: bool) -> Awaited | None:
         if self.artim_is_running:
