@@ -206,7 +206,7 @@ _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
 
 def read_leading_uids(head: bytes, at: int, *, explicit: bool) -> tuple[str, str] | None:
-    """SOP Class UID ("" where absent) and SOP Instance UID of the little endian data set at `at`, where its first elements show them.
+    """SOP Class UID and SOP Instance UID of the little endian data set at `at`, where its first elements show both.
 
     Quick, and sure: None means no more than that one must look closer.
     """
@@ -217,7 +217,7 @@ def read_leading_uids(head: bytes, at: int, *, explicit: bool) -> tuple[str, str
         if tag <= before or end > len(head):
             return None
         if tag == _SOP_INSTANCE_UID:
-            return _uid(sop_class_uid), _uid(value)
+            return (_uid(sop_class_uid), _uid(value)) if sop_class_uid else None
         if tag == _SOP_CLASS_UID:
             sop_class_uid = value
         before = tag

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import Protocol
 
 from hilum.dicom.part10 import file_meta
@@ -24,8 +25,8 @@ from hilum.doors.dimse_deliveries import DOOR, Deliveries, Delivery
 from hilum.doors.dimse_judging import SHORT_HEAD, Judged, judge_data_set, judge_head, refusal_of
 from hilum.doors.dimse_statuses import Answer, Refusal, Status
 from hilum.doors.dimse_streaming import Stream, Writer
+from hilum.doors.dimse_writing import Part, Whole, Writing
 from hilum.doors.dimse_writing import Pool as WritingPool
-from hilum.doors.dimse_writing import Whole, Writing
 from hilum.model.members import MemberNote
 
 IMPLEMENTATION_CLASS_UID = "2.25.190438017223829391574261385943129514063"
@@ -36,6 +37,7 @@ _PREPARED_AT_ONCE = 4
 _FIRST_BUFFER_BYTES = 64 << 10
 _SPARE_BUFFERS, _LONGEST_SPARE_BYTES = 32, 1 << 20
 _STREAMS_AT_ONCE = 32
+_DIGESTED_AHEAD_BYTES = 192 << 10  # with fewer, handing them over costs more than it gains
 
 
 class Pool(WritingPool, Protocol):
@@ -78,7 +80,7 @@ class Keeper:
         self.bytes_in_memory = 0
         self._clock = clock
         self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
-        self._writing = Writing(pool, lambda size: self.bytes_in_memory <= size)
+        self._writing = Writing(pool, self.is_alone)
         self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming", answered: "Answered") -> None:
@@ -102,6 +104,14 @@ class Keeper:
     def is_full(self) -> bool:
         """Whether objects must not be gathered in memory any more."""
         return self.bytes_in_memory > self.limits.memory_bytes
+
+    def is_alone(self, size: int) -> bool:
+        """Whether nothing is under way but so many bytes; in any thread."""
+        return self.bytes_in_memory <= size
+
+    def digest(self, part: Part) -> None:
+        """Hash the first bytes of an object while the rest of it comes."""
+        self._writing.put(part)
 
     def note(self, incoming: "Incoming") -> MemberNote:
         """What stands beside a member; may ask the ledger for its intake."""
@@ -149,7 +159,7 @@ class Keeper:
         if refusal is not None:
             tell(Answer(refusal.status, refusal.sentence))
         else:
-            self._writing.put(Whole(incoming.body, self.note(incoming), tell))
+            self._writing.put(incoming.as_whole(self.note(incoming), tell))
 
 
 Answered = Callable[[Answer], None]
@@ -170,7 +180,7 @@ class Incoming:
     """
 
     __slots__ = (
-        *("_buffer", "_keeper", "_length", "_meta_length", "_resume", "_stream", "_view"),
+        *("_buffer", "_digest", "_digested", "_keeper", "_length", "_meta_length", "_resume", "_stream", "_view"),
         *("command", "context", "delivery", "refusal", "size"),
     )
 
@@ -192,7 +202,8 @@ class Incoming:
         self.size = 0
         self._stream: Stream | None = None
         self._buffer: bytearray | None = None
-        self._length = self._meta_length = 0
+        self._length = self._meta_length = self._digested = 0
+        self._digest = sha256()
         if refusal is None:
             self._buffer = keeper.lend_buffer()
             self._view = memoryview(self._buffer)
@@ -224,6 +235,13 @@ class Incoming:
         elif self._length >= self._keeper.limits.whole_bytes or (self._keeper.is_full and self._length > SHORT_HEAD):
             self._stream = Stream(self._begin_stream, self._keeper.streams, self._keeper.release, self._resume)
             self._stream.feed(self._take())
+        elif self._length - self._digested >= _DIGESTED_AHEAD_BYTES and self._keeper.is_alone(self._length):
+            self._keeper.digest(Part(self._digest, self._view[self._digested : self._length]))
+            self._digested = self._length
+
+    def as_whole(self, note: MemberNote, tell: Callable[[Answer], object]) -> Whole:
+        """All of it, with the digest of what was hashed ahead."""
+        return Whole(self.body, note, tell, self._digest, self._digested)
 
     def end(self, answered: Answered) -> None:
         """All of it is there; the answer comes when it is durable, or refused."""

@@ -1,23 +1,22 @@
 """Whole objects on their way from memory to the disk, in two threads: one hashes and writes, the other waits for the disk.
 
-While the disk works on some objects the next ones are written, and the event loop receives those behind them. Who is alone is not
-handed from thread to thread: nothing could be done meanwhile.
+While the disk works on some objects the next ones are written, and the event loop receives those behind them. An object that is alone
+is not handed from thread to thread, since nothing could be done meanwhile; its first bytes are hashed while the rest of it comes.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from hilum.doors.dimse_judging import refusal_of
 from hilum.doors.dimse_statuses import Answer, Status
 from hilum.model.errors import StorageError
 from hilum.model.members import MemberNote
 
-_MOST_AT_ONCE = 64
+_MOST_AT_ONCE = 32  # of at most 4 MiB each
 
 Item = TypeVar("Item")
 
@@ -28,12 +27,59 @@ class Pool(Protocol):
     def write_all(self, bodies: Sequence[tuple[memoryview, MemberNote, bytes]]) -> tuple[object, Callable[[], None]]: ...
 
 
+class Digest(Protocol):
+    """A hash of hashlib."""
+
+    def update(self, octets: memoryview, /) -> None: ...
+    def copy(self) -> "Digest": ...
+    def digest(self) -> bytes: ...
+
+
+class Part(NamedTuple):
+    """The next bytes of an object that is not whole yet, for its digest."""
+
+    digest: Digest
+    view: memoryview
+
+
 class Whole(NamedTuple):
-    """An object in memory, and who is told in the event loop what became of it."""
+    """An object in memory, and who is told in the event loop what became of it.
+
+    Attributes:
+        digest: of its first `digested` bytes, which were put as parts before.
+    """
 
     body: memoryview
     note: MemberNote
     tell: Callable[[Answer], object]
+    digest: Digest
+    digested: int
+
+
+class _Arrivals(Generic[Item]):
+    """Items in the order in which they came, for one thread that takes all that wait."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+
+    def put(self, item: Item) -> None:
+        self._queue.put(item)
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._queue.put(None)
+
+    def take(self) -> list[Item]:
+        """What waits, at least one; nothing at the end."""
+        taken: list[Item] = []
+        with suppress(Empty):
+            while len(taken) < _MOST_AT_ONCE:
+                item = self._queue.get(block=not taken)
+                if item is None:
+                    self._queue.put(None)  # for the next turn
+                    break
+                taken.append(item)
+        return taken
 
 
 class _Written(NamedTuple):
@@ -54,20 +100,20 @@ class Writing:
     def __init__(self, pool: Pool, is_alone: Callable[[int], bool]) -> None:
         self._pool = pool
         self._is_alone = is_alone
-        self._whole: SimpleQueue[Whole | None] = SimpleQueue()
-        self._written: SimpleQueue[_Written | None] = SimpleQueue()
+        self._items: _Arrivals[Whole | Part] = _Arrivals()
+        self._written: _Arrivals[_Written] = _Arrivals()
         self._threads: list[Thread] = []
         self._loop: asyncio.AbstractEventLoop
 
-    def put(self, whole: Whole) -> None:
-        """Make an object durable; for the event loop."""
+    def put(self, item: Whole | Part) -> None:
+        """Make an object durable, or begin its digest; for the event loop."""
         if not self._threads:
             self._start()
-        self._whole.put(whole)
+        self._items.put(item)
 
     def close(self) -> None:
         """In a thread, when nothing more comes: wait for what is being written."""
-        self._whole.put(None)
+        self._items.end()
         for thread in self._threads:
             thread.join()
 
@@ -78,21 +124,28 @@ class Writing:
             thread.start()
 
     def _write_on(self) -> None:
-        while objects := _take(self._whole):
-            for written in self._write(objects):
-                if self._is_alone(sum(len(each.body) for each in objects)):
-                    self._finish([written])
-                else:
-                    self._written.put(written)
-        self._written.put(None)
+        while items := self._items.take():
+            for item in items:
+                if isinstance(item, Part):
+                    item.digest.update(item.view)
+            if objects := [item for item in items if isinstance(item, Whole)]:
+                self._hand_on(self._write(objects))
+        self._written.end()
 
     def _sync_on(self) -> None:
-        while several := _take(self._written):
+        while several := self._written.take():
             self._finish(several)
+
+    def _hand_on(self, several: "Sequence[_Written]") -> None:
+        if self._is_alone(sum(len(each.body) for written in several for each in written.objects)):
+            self._finish(several)
+            return
+        for written in several:
+            self._written.put(written)
 
     def _write(self, objects: Sequence[Whole]) -> "list[_Written]":
         try:
-            _, wait = self._pool.write_all([(each.body, each.note, sha256(each.body).digest()) for each in objects])
+            _, wait = self._pool.write_all([(each.body, each.note, _digest_of(each)) for each in objects])
         except Exception as error:  # noqa: BLE001 - whatever it is, the senders must hear that nothing is kept
             if len(objects) > 1 and not isinstance(error, StorageError):
                 return [written for each in objects for written in self._write([each])]  # one of them is odd: the others are kept
@@ -117,19 +170,12 @@ class Writing:
             self._loop.call_soon_threadsafe(whole.tell, answer)
 
 
+def _digest_of(whole: Whole) -> bytes:
+    digest = whole.digest.copy()  # an object that is tried again begins here again
+    digest.update(whole.body[whole.digested :])
+    return digest.digest()
+
+
 def _refused(error: Exception) -> Answer:
     refusal = refusal_of(error)
     return Answer(refusal.status, refusal.sentence)
-
-
-def _take(queue: "SimpleQueue[Item | None]") -> list[Item]:
-    """What waits, at least one; nothing at the end."""
-    taken: list[Item] = []
-    with suppress(Empty):
-        while len(taken) < _MOST_AT_ONCE:
-            item = queue.get(block=not taken)
-            if item is None:
-                queue.put(None)  # for the next turn
-                break
-            taken.append(item)
-    return taken

@@ -116,7 +116,7 @@ class Association:
         self._reader.close()
 
     def get_buffer(self, _size_hint: int = -1) -> memoryview:
-        """Room for received bytes (asyncio.BufferedProtocol.get_buffer). It ends the life of the views of earlier DataSetFragments.
+        """Room for received bytes (asyncio.BufferedProtocol.get_buffer). The views of earlier DataSetFragments are released.
 
         Raises:
             LocalProtocolError: such a view is still exported, or `next_event` was not called until None.
@@ -144,6 +144,7 @@ class Association:
             try:
                 piece = self._reader.next_piece()
                 if piece is None:
+                    self._reader.rest()
                     return None
                 event = self._take(piece)
                 if event is not None:

@@ -49,7 +49,7 @@ class CommandReceived(NamedTuple):
 class DataSetFragment(NamedTuple):
     """The next bytes of a data set.
 
-    `view` lies in the receive buffer and is released by the next `get_buffer`: write it away or copy it before.
+    `view` lies in the receive buffer and is released before `next_event` gives None, or by `get_buffer`: write it away or copy it at once.
     It may be empty, and its length odd: a fragment is what has arrived, not what the peer cut.
     """
 

@@ -111,6 +111,17 @@ class PDUReader:
             self._spare.append(self._buffer)
         self._buffer, self._start, self._end = _NOTHING, 0, 0
 
+    def rest(self) -> None:
+        """All that was received is read: the large buffer is for whoever receives next, while the processor still has it at hand.
+
+        Raises:
+            LocalProtocolError: a view is still in use.
+        """
+        if self._start == self._end and len(self._buffer) == self._limits.receive_buffer_length and len(self._spare) < _SPARE_BUFFERS:
+            self._take_back()
+            self._spare.append(self._buffer)
+            self._buffer, self._start, self._end = _NOTHING, 0, 0
+
     def next_piece(self) -> Piece | None:
         """The next piece of what was received; None: more bytes are needed.
 
