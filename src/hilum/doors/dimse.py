@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy
+from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy, Repeated
 from hilum.doors.dimse_admission import (
     LOCAL_LIMIT_EXCEEDED,
     TEMPORARY_CONGESTION,
@@ -99,8 +99,8 @@ class DimseDoor:
     ) -> None:
         self.keeper = keeper
         self.deliveries = deliveries
-        self.policy = policy
         self.limits = core_limits
+        self.repeated = Repeated(core_limits, policy)
         self.spare_buffers: list[memoryview] = []
         self.counts = Counts()
         self._directory = directory

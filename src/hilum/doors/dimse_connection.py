@@ -16,12 +16,10 @@ from hilum.dicom.upperlayer import (
     Deadline,
     Event,
     Limits,
-    Negotiated,
     PeerProtocolError,
-    Policy,
     ReleaseRequested,
+    Repeated,
     Role,
-    negotiate,
 )
 from hilum.dicom.upperlayer.messages import (
     CEchoRequest,
@@ -52,7 +50,7 @@ class Door(Office, Protocol):
     """What a connection needs of the house it belongs to."""
 
     limits: Limits
-    policy: Policy
+    repeated: Repeated
     spare_buffers: list[memoryview]
     keeper: Keeper
     deliveries: Deliveries
@@ -72,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._association = Association(Role.ACCEPTOR, door.limits, door.spare_buffers)
+        self._association = Association(Role.ACCEPTOR, door.limits, door.spare_buffers, door.repeated)
         self._clock = Clock(self._loop, self._overdue)
         self._transport: asyncio.Transport
         self._delivery: Delivery | None = None
@@ -209,11 +207,10 @@ class Connection(asyncio.BufferedProtocol):
         self._door.leave(self)
 
     def _accept(self, request: AssociateRequest, admission: Admission) -> None:
-        answer = negotiate(request, self._door.policy)
+        answer = self._door.repeated.answer(request)
         if isinstance(answer, AssociateReject):
             self._reject(Rejection(answer, "The application context or an AE title is not valid."))
             return
-        assert isinstance(answer, Negotiated)  # noqa: S101 it is nothing else
         self._association.accept(answer)
         self.record.is_association, self.record.project = True, admission.project
         titles = (request.calling_ae_title, request.called_ae_title)

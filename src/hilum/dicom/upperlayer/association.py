@@ -17,6 +17,7 @@ What happens in which state is not here: `states` has the table, this does what 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 
 from hilum.dicom.upperlayer.commandsets import Octets, encode_command_set
 from hilum.dicom.upperlayer.errors import AbortReason, AbortSource, LocalProtocolError, PeerProtocolError
@@ -35,7 +36,7 @@ from hilum.dicom.upperlayer.fragments import SHORTEST_PDU, CutPDU, MessageReader
 from hilum.dicom.upperlayer.items import MaximumLength
 from hilum.dicom.upperlayer.limits import Limits
 from hilum.dicom.upperlayer.messages import Message
-from hilum.dicom.upperlayer.negotiation import Negotiated, PresentationContext, contexts_of
+from hilum.dicom.upperlayer.negotiation import Agreement, Negotiated, PresentationContext, agree, contexts_of
 from hilum.dicom.upperlayer.pdus import (
     Abort,
     AssociateAccept,
@@ -47,6 +48,7 @@ from hilum.dicom.upperlayer.pdus import (
     decode_pdu,
 )
 from hilum.dicom.upperlayer.receiving import PDataStarted, PDUReader, Piece, ValueFragment
+from hilum.dicom.upperlayer.repeating import Repeated
 from hilum.dicom.upperlayer.states import ACTIONS, EVENTS, STATES, TRANSITIONS, Effect, Outcome
 from hilum.dicom.upperlayer.waiting import Deadline, Waiting
 
@@ -70,6 +72,7 @@ class Association:
 
     Args:
         spare: receive buffers, as `PDUReader` shares them.
+        repeated: requests that came before; for the same limits.
 
     Attributes:
         role: this side's.
@@ -80,7 +83,9 @@ class Association:
         must_connect, must_close: whether the driver is to open or close the transport connection, once what is to be sent is sent.
     """
 
-    def __init__(self, role: Role, limits: Limits | None = None, spare: list[memoryview] | None = None) -> None:
+    def __init__(
+        self, role: Role, limits: Limits | None = None, spare: list[memoryview] | None = None, repeated: Repeated | None = None
+    ) -> None:
         self.role = role
         self.limits = limits or Limits()
         self.state = "Sta1"
@@ -88,6 +93,7 @@ class Association:
         self.contexts: dict[int, PresentationContext] = {}
         self.must_connect = self.must_close = False
         self._reader = PDUReader(self.limits, spare)
+        self._decode = partial(decode_pdu, limits=self.limits) if repeated is None else repeated.decode_pdu
         self._messages = MessageReader(self.limits, self.contexts)
         self._events: deque[Event] = deque()
         self._outgoing: deque[bytes | Iterator[CutPDU]] = deque()
@@ -163,24 +169,17 @@ class Association:
         self._process("Evt1")
         self.request, self._request_pdu = request, request_pdu
 
-    def accept(self, negotiated: Negotiated) -> None:
+    def accept(self, answer: Negotiated | Agreement) -> None:
         """A-ASSOCIATE response (accept), with what `negotiation.negotiate` found."""
         request = self.request
         if request is None:
             raise LocalProtocolError("There is no A-ASSOCIATE-RQ to accept.")
         try:
-            contexts = contexts_of(request, negotiated.presentation_contexts, negotiated.user_information)
+            agreement = answer if isinstance(answer, Agreement) else agree(request, answer)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from error
-        response = AssociateAccept(
-            # PS3.8 9.3.3: the AE titles "shall be sent with a value identical to the value received"
-            called_ae_title=request.called_ae_title,
-            calling_ae_title=request.calling_ae_title,
-            presentation_contexts=negotiated.presentation_contexts,
-            user_information=negotiated.user_information,
-        )
-        self._process("Evt7", response.encode())
-        self.contexts.update(contexts)
+        self._process("Evt7", agreement.response)
+        self.contexts.update(agreement.contexts)
 
     def reject(self, result: int, source: int, reason: int) -> None:
         """A-ASSOCIATE response (reject); the numbers are those of `pdus.AssociateReject`."""
@@ -312,7 +311,7 @@ class Association:
             if not self._takes_p_data:
                 self._arrived(_P_DATA_ARRIVED)  # AA-6 ignores it; what else there is aborts
             return None
-        match decode_pdu(piece.pdu_type, piece.body, self.limits):
+        match self._decode(piece.pdu_type, piece.body):
             case AssociateRequest() as request:
                 self._take_request(request)
             case AssociateAccept() as response:
