@@ -44,7 +44,6 @@ from hilum.model.records import OwedReport
 _LOG = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 1.0  # projects and peers
-_SETTLE_SECONDS = 0.1  # from the end of an association to the ledger's knowing
 _STOP_SECONDS = 8.0  # for answers that are under way
 _ABORT_SECONDS = 1.0  # for A-ABORTs to leave
 
@@ -238,13 +237,12 @@ class DimseDoor:
 
     async def _settle(self) -> None:
         """Tell the ledger of ended associations, many at once."""
-        await asyncio.sleep(_SETTLE_SECONDS)
         while self.deliveries.is_unsettled:
+            await self.deliveries.calm()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self.deliveries.settle)
             except Exception as error:  # noqa: BLE001 - importing looks by itself after the quiet time
                 _LOG.warning("the ledger could not be told that associations ended: %s", type(error).__name__)
-            await asyncio.sleep(_SETTLE_SECONDS)
         self._settling = None
 
     async def _end_all(self) -> None:
