@@ -44,6 +44,7 @@ from hilum.model.records import OwedReport
 _LOG = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 1.0  # projects and peers
+_KEPT_SECONDS = 1.0  # places for associations that come one after another
 _STOP_SECONDS = 8.0  # for answers that are under way
 _ABORT_SECONDS = 1.0  # for A-ABORTs to leave
 
@@ -104,6 +105,7 @@ class DimseDoor:
         self.counts = Counts()
         self._directory = directory
         self._slots = slots
+        self._letting_go: asyncio.TimerHandle | None = None
         self._places: dict[Connection, list[int]] = {}  # of those that have an association, or are being judged
         self._rules = rules
         self._most = limits
@@ -136,6 +138,8 @@ class DimseDoor:
             self._settling.cancel()
         await loop.run_in_executor(self._threads, self.deliveries.settle)
         self._threads.shutdown()
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         self._slots.close()
 
     async def _listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> "asyncio.Server | SecuredServer":
@@ -175,7 +179,13 @@ class DimseDoor:
         """It has no association, or none any more."""
         for place in self._places.pop(connection, ()):
             self._slots.give_back(place)
+            if self._letting_go is None:
+                self._letting_go = asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._let_go)
         self.counts.open = len(self._places)
+
+    def _let_go(self) -> None:
+        self._letting_go = None
+        self._slots.let_go()
 
     def admit_now(self, request: AssociateRequest, address: str) -> Admission | None:
         """Whose images it brings, by what was true a moment ago; None: `admit` must look, since it may just have been let in."""
