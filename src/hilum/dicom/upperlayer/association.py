@@ -180,6 +180,7 @@ class Association:
             raise LocalProtocolError(str(error)) from error
         self._process("Evt7", agreement.response)
         self.contexts.update(agreement.contexts)
+        self._reader.expect_data()
 
     def reject(self, result: int, source: int, reason: int) -> None:
         """A-ASSOCIATE response (reject); the numbers are those of `pdus.AssociateReject`."""
