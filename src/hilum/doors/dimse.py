@@ -44,6 +44,7 @@ from hilum.model.records import OwedReport
 _LOG = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 1.0  # projects and peers
+_REMEMBERED_SENDERS = 256  # and what follows from them
 _KEPT_SECONDS = 1.0  # places for associations that come one after another
 _STOP_SECONDS = 8.0  # for answers that are under way
 _ABORT_SECONDS = 1.0  # for A-ABORTs to leave
@@ -114,6 +115,7 @@ class DimseDoor:
         self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
         self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
         self._known_until = 0.0
+        self._verdicts: dict[tuple[str, str, str], Admission | Rejection] = {}  # by titles and address, for as long
         self._looking_up: asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]] | None = None
         self._settling: asyncio.Task[None] | None = None
         self._emptied = asyncio.Event()
@@ -189,7 +191,14 @@ class DimseDoor:
 
     def admit_now(self, request: AssociateRequest, address: str) -> Admission | None:
         """Whose images it brings, by what was true a moment ago; None: `admit` must look, since it may just have been let in."""
-        verdict = admit(request, address, self._rules, *self._known) if self._ticks() < self._known_until else None
+        if self._ticks() >= self._known_until:
+            return None
+        who = request.called_ae_title, request.calling_ae_title, address
+        verdict = self._verdicts.get(who)
+        if verdict is None:
+            verdict = admit(request, address, self._rules, *self._known)
+            if len(self._verdicts) < _REMEMBERED_SENDERS:
+                self._verdicts[who] = verdict
         return verdict if isinstance(verdict, Admission) else None
 
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
@@ -244,6 +253,7 @@ class DimseDoor:
         self._looking_up = None
         if done.exception() is None:
             self._known, self._known_until = done.result(), self._ticks() + _REMEMBERED_SECONDS
+            self._verdicts.clear()
 
     async def _settle(self) -> None:
         """Tell the ledger of ended associations, many at once."""

@@ -98,7 +98,7 @@ class Connection(asyncio.BufferedProtocol):
         self.record = Record(str(peer[0]) if peer else "", self._loop.time())
         self._association.connection_opened()
         self._door.opened(self)
-        self._settle()
+        self._pace()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._association.get_buffer(sizehint)
@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._admitting is not None:
             self._admitting.cancel()
         self._association.connection_lost()
-        self._read()
+        self._take_all()
         self.record.end("closed")
         self._finish()
         self.record.log(self._loop.time())
@@ -150,13 +150,16 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the association says ---
 
     def _read(self) -> None:
+        self._take_all()
+        self._settle()
+
+    def _take_all(self) -> None:
         try:
             while (event := self._association.next_event()) is not None:
                 self._take(event)
         except PeerProtocolError as error:
             self.record.end("aborted", str(error))
             self._finish()
-        self._settle()
 
     def _take(self, event: Event) -> None:
         match event:

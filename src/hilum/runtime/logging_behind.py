@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,8 +18,21 @@ def log_behind(stream: TextIO) -> None:
     logging._srcfile = None  # "Optimization" in the Logging HOWTO of Python has it so
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     lines = LinesBehind(stream)
-    lines.setFormatter(logging.Formatter(FORMAT))
+    lines.setFormatter(_Formatter(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[lines])  # whose end `logging` sees to
+
+
+class _Formatter(logging.Formatter):
+    """Spells each second once."""
+
+    _second, _spelled = -1, ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's own name
+        second = int(record.created)
+        if second != self._second:
+            spelled = time.strftime(datefmt or self.default_time_format, self.converter(second))
+            self._second, self._spelled = second, spelled
+        return f"{self._spelled},{int(record.msecs):03d}"
 
 
 class LinesBehind(logging.Handler):
