@@ -49,6 +49,9 @@ _KEPT_SECONDS = 1.0  # places for associations that come one after another
 _STOP_SECONDS = 8.0  # for answers that are under way
 _ABORT_SECONDS = 1.0  # for A-ABORTs to leave
 
+_TOO_MANY = Rejection(TEMPORARY_CONGESTION, "Too many associations.")
+_TOO_MANY_OF_PEER = Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")
+
 
 class Directory(Protocol):
     """Whom associations can be for and from; blocks."""
@@ -167,8 +170,8 @@ class DimseDoor:
         self._connections[connection] = True
         places = self._places[connection] = []
         for name, most, rejection in (
-            ("", self._most.associations, Rejection(TEMPORARY_CONGESTION, "Too many associations.")),
-            (connection.address, self._most.associations_per_peer, Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")),
+            ("", self._most.associations, _TOO_MANY),
+            (connection.address, self._most.associations_per_peer, _TOO_MANY_OF_PEER),
         ):
             place = self._slots.take(name, most)
             if place is None:

@@ -55,6 +55,8 @@ from hilum.dicom.upperlayer.waiting import Deadline, Waiting
 # PS3.8 D.1 wants every requestor and acceptor to say what it receives; from one that does not, what most peers take.
 _UNSAID_MAXIMUM_LENGTH = 0x4000
 _SENT_AT_ONCE = 0x100000
+_VERSION_REFUSED = AssociateReject(1, 2, 2).encode()  # PS3.8 Table 9-21
+_RELEASED = ReleaseResponse().encode()
 _P_DATA_ARRIVED = "Evt10"
 # DT-2 and AR-6 indicate P-DATA and do nothing else: asked here, since the table is long for what comes several times an image.
 _P_DATA_IS_TAKEN = {state for state in STATES if TRANSITIONS.get((_P_DATA_ARRIVED, state)) in ("DT-2", "AR-6")}
@@ -206,7 +208,7 @@ class Association:
 
     def answer_release(self) -> None:
         """A-RELEASE response."""
-        self._process("Evt14", ReleaseResponse().encode())
+        self._process("Evt14", _RELEASED)
 
     @property
     def may_answer_release(self) -> bool:
@@ -333,9 +335,8 @@ class Association:
         sent_pdu_length = self._sent_length(request.user_information)
         # PS3.8 9.3.2: of the protocol version only bit 0 is tested
         is_acceptable = bool(request.protocol_version & 1)
-        refusal = AssociateReject(1, 2, 2)
-        event = AssociateRequested(request) if is_acceptable else AssociateRejected(refusal.result, refusal.source, refusal.reason)
-        outcome = self._arrived("Evt6", event, refusal.encode(), holds=is_acceptable)
+        event = AssociateRequested(request) if is_acceptable else AssociateRejected(1, 2, 2)
+        outcome = self._arrived("Evt6", event, _VERSION_REFUSED, holds=is_acceptable)
         if Effect.INDICATE in outcome.effects:
             self.request, self._sent_pdu_length = request, sent_pdu_length
 
