@@ -44,6 +44,9 @@ _AWAITED = {
 }
 
 
+_LIMITS = {awaited: f"{awaited}_seconds" for awaited in Awaited}  # spelled once: it is asked for several times an image
+
+
 class Waiting:
     """Counts what is outstanding, so that a peer is never blamed for a time in which this side had to act."""
 
@@ -60,7 +63,7 @@ class Waiting:
     def deadline(self, state: str, is_in_message: bool) -> Deadline | None:
         """What should happen until when in this state; None: nothing."""
         awaited = self._awaited(state, is_in_message)
-        return None if awaited is None else Deadline(awaited, getattr(self._limits, f"{awaited}_seconds"), self._number)
+        return None if awaited is None else Deadline(awaited, getattr(self._limits, _LIMITS[awaited]), self._number)
 
     def _awaited(self, state: str, is_in_message: bool) -> Awaited | None:
         if self.artim_is_running:
