@@ -1,12 +1,17 @@
 """AE titles: called -> project, calling -> dataset, and who may associate at all."""
 
+import asyncio
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hilum.dicom.upperlayer import AssociateReject
+from hilum.dicom.upperlayer import AssociateReject, Limits, Policy
+from hilum.doors.dimse import DimseDoor, DoorLimits
 from hilum.doors.dimse_admission import Admission, KnownPeer, Rejection, Rules, admit, dataset_of
 from hilum.doors.dimse_requestor import make_request
+from hilum.doors.dimse_slots import Slots
 
 
 @dataclass
@@ -77,3 +82,29 @@ def test_only_known_pairs_of_ae_title_and_address_associate(calling: str, addres
     assert isinstance(verdict, Admission) is is_admitted
     if isinstance(verdict, Rejection):
         assert verdict.response == AssociateReject(1, 1, 3)
+
+
+def test_a_verdict_holds_as_long_as_the_projects_that_it_follows_from_and_no_longer(tmp_path: Path) -> None:
+    now, projects = [0.0], [Project("brain", "LONGNAME")]
+    directory = SimpleNamespace(projects=lambda: list(projects))
+    policy = Policy(implementation_class_uid="2.25.1", implementation_version_name="EXAMPLE")
+    request = make_request("LONGNAME", "SCANNER", ())
+    kept = {"policy": policy, "rules": Rules(), "limits": DoorLimits(), "core_limits": Limits()}
+
+    async def ask() -> list[str | None]:
+        door = DimseDoor(None, None, directory, Slots(tmp_path / "slots"), ticks=lambda: now[0], **kept)  # type: ignore[arg-type]
+
+        def ask_now() -> str | None:
+            admission = door.admit_now(request, "10.0.0.1")
+            return admission and admission.project
+
+        said = [ask_now()]
+        await door.admit(request, "10.0.0.1")
+        said += [ask_now(), ask_now()]
+        projects[:] = [Project("heart", "LONGNAME")]
+        now[0] = 1.5
+        said += [ask_now()]
+        await door.admit(request, "10.0.0.1")
+        return [*said, ask_now(), ask_now()]
+
+    assert asyncio.run(ask()) == [None, "brain", "brain", None, "heart", "heart"]

@@ -1,6 +1,6 @@
 """hilum dimse: a DIMSE process, a part of `serve`."""
 
-import logging
+import sys
 
 from hilum.cli.configuring import Config, Data, configure
 
@@ -8,12 +8,13 @@ from hilum.cli.configuring import Config, Data, configure
 def run(data: Data = None, config: Config = None) -> None:
     """Take associations until told to stop. A part of `hilum serve`, which starts it."""
     from hilum.runtime.assembling import assemble
+    from hilum.runtime.logging_behind import log_behind
     from hilum.runtime.serving_dimse import serve_dimse
     from hilum.runtime.signalling import Waker
     from hilum.runtime.supervised import end_with_supervisor, report_ready, take_socket
 
     end_with_supervisor()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_behind(sys.stderr)
     app = assemble(configure(data, config), wake=Waker.from_environment().wake)
     try:
         serve_dimse(app, take_socket("dimse"), ready=report_ready)

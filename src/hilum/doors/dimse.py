@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy
+from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy, Repeated
 from hilum.doors.dimse_admission import (
     LOCAL_LIMIT_EXCEEDED,
     TEMPORARY_CONGESTION,
@@ -44,9 +44,13 @@ from hilum.model.records import OwedReport
 _LOG = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 1.0  # projects and peers
-_SETTLE_SECONDS = 0.1  # from the end of an association to the ledger's knowing
+_REMEMBERED_SENDERS = 256  # and what follows from them
+_KEPT_SECONDS = 1.0  # places for associations that come one after another
 _STOP_SECONDS = 8.0  # for answers that are under way
 _ABORT_SECONDS = 1.0  # for A-ABORTs to leave
+
+_TOO_MANY = Rejection(TEMPORARY_CONGESTION, "Too many associations.")
+_TOO_MANY_OF_PEER = Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")
 
 
 class Directory(Protocol):
@@ -99,12 +103,13 @@ class DimseDoor:
     ) -> None:
         self.keeper = keeper
         self.deliveries = deliveries
-        self.policy = policy
         self.limits = core_limits
+        self.repeated = Repeated(core_limits, policy)
         self.spare_buffers: list[memoryview] = []
         self.counts = Counts()
         self._directory = directory
         self._slots = slots
+        self._letting_go: asyncio.TimerHandle | None = None
         self._places: dict[Connection, list[int]] = {}  # of those that have an association, or are being judged
         self._rules = rules
         self._most = limits
@@ -113,6 +118,7 @@ class DimseDoor:
         self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
         self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
         self._known_until = 0.0
+        self._verdicts: dict[tuple[str, str, str], Admission | Rejection] = {}  # by titles and address, for as long
         self._looking_up: asyncio.Future[tuple[Sequence[NamedProject], Sequence[KnownPeer]]] | None = None
         self._settling: asyncio.Task[None] | None = None
         self._emptied = asyncio.Event()
@@ -137,6 +143,8 @@ class DimseDoor:
             self._settling.cancel()
         await loop.run_in_executor(self._threads, self.deliveries.settle)
         self._threads.shutdown()
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         self._slots.close()
 
     async def _listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> "asyncio.Server | SecuredServer":
@@ -162,8 +170,8 @@ class DimseDoor:
         self._connections[connection] = True
         places = self._places[connection] = []
         for name, most, rejection in (
-            ("", self._most.associations, Rejection(TEMPORARY_CONGESTION, "Too many associations.")),
-            (connection.address, self._most.associations_per_peer, Rejection(LOCAL_LIMIT_EXCEEDED, "Too many associations of this peer.")),
+            ("", self._most.associations, _TOO_MANY),
+            (connection.address, self._most.associations_per_peer, _TOO_MANY_OF_PEER),
         ):
             place = self._slots.take(name, most)
             if place is None:
@@ -176,11 +184,24 @@ class DimseDoor:
         """It has no association, or none any more."""
         for place in self._places.pop(connection, ()):
             self._slots.give_back(place)
+            if self._letting_go is None:
+                self._letting_go = asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._let_go)
         self.counts.open = len(self._places)
+
+    def _let_go(self) -> None:
+        self._letting_go = None
+        self._slots.let_go()
 
     def admit_now(self, request: AssociateRequest, address: str) -> Admission | None:
         """Whose images it brings, by what was true a moment ago; None: `admit` must look, since it may just have been let in."""
-        verdict = admit(request, address, self._rules, *self._known) if self._ticks() < self._known_until else None
+        if self._ticks() >= self._known_until:
+            return None
+        who = request.called_ae_title, request.calling_ae_title, address
+        verdict = self._verdicts.get(who)
+        if verdict is None:
+            verdict = admit(request, address, self._rules, *self._known)
+            if len(self._verdicts) < _REMEMBERED_SENDERS:
+                self._verdicts[who] = verdict
         return verdict if isinstance(verdict, Admission) else None
 
     async def admit(self, request: AssociateRequest, address: str) -> Admission | Rejection:
@@ -235,16 +256,16 @@ class DimseDoor:
         self._looking_up = None
         if done.exception() is None:
             self._known, self._known_until = done.result(), self._ticks() + _REMEMBERED_SECONDS
+            self._verdicts.clear()
 
     async def _settle(self) -> None:
         """Tell the ledger of ended associations, many at once."""
-        await asyncio.sleep(_SETTLE_SECONDS)
         while self.deliveries.is_unsettled:
+            await self.deliveries.calm()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self.deliveries.settle)
             except Exception as error:  # noqa: BLE001 - importing looks by itself after the quiet time
                 _LOG.warning("the ledger could not be told that associations ended: %s", type(error).__name__)
-            await asyncio.sleep(_SETTLE_SECONDS)
         self._settling = None
 
     async def _end_all(self) -> None:

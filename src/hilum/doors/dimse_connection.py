@@ -17,12 +17,10 @@ from hilum.dicom.upperlayer import (
     Deadline,
     Event,
     Limits,
-    Negotiated,
     PeerProtocolError,
-    Policy,
     ReleaseRequested,
+    Repeated,
     Role,
-    negotiate,
 )
 from hilum.dicom.upperlayer.messages import (
     CEchoRequest,
@@ -53,7 +51,7 @@ class Door(Office, Protocol):
     """What a connection needs of the house it belongs to."""
 
     limits: Limits
-    policy: Policy
+    repeated: Repeated
     spare_buffers: list[memoryview]
     keeper: Keeper
     deliveries: Deliveries
@@ -73,7 +71,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._association = Association(Role.ACCEPTOR, door.limits, door.spare_buffers)
+        self._association = Association(Role.ACCEPTOR, door.limits, door.spare_buffers, door.repeated)
         self._clock = Clock(self._loop, self._overdue)
         self._transport: asyncio.Transport
         self._delivery: Delivery | None = None
@@ -101,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self.record = Record(str(peer[0]) if peer else "", self._loop.time())
         self._association.connection_opened()
         self._door.opened(self)
-        self._settle()
+        self._pace()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._association.get_buffer(sizehint)
@@ -123,7 +121,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._admitting is not None:
             self._admitting.cancel()
         self._association.connection_lost()
-        self._read()
+        self._take_all()
         self.record.end("closed")
         self._finish()
         self.record.log(self._loop.time())
@@ -153,13 +151,16 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the association says ---
 
     def _read(self) -> None:
+        self._take_all()
+        self._settle()
+
+    def _take_all(self) -> None:
         try:
             while (event := self._association.next_event()) is not None:
                 self._take(event)
         except PeerProtocolError as error:
             self.record.end("aborted", str(error))
             self._finish()
-        self._settle()
 
     def _take(self, event: Event) -> None:
         match event:
@@ -210,11 +211,10 @@ class Connection(asyncio.BufferedProtocol):
         self._door.leave(self)
 
     def _accept(self, request: AssociateRequest, admission: Admission) -> None:
-        answer = negotiate(request, self._door.policy)
+        answer = self._door.repeated.answer(request)
         if isinstance(answer, AssociateReject):
             self._reject(Rejection(answer, "The application context or an AE title is not valid."))
             return
-        assert isinstance(answer, Negotiated)  # noqa: S101 it is nothing else
         self._association.accept(answer)
         self.record.is_association, self.record.project = True, admission.project
         titles = (request.calling_ae_title, request.called_ae_title)

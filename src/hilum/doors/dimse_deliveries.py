@@ -3,15 +3,18 @@
 The ledger is asked once a sender and quiet time, not once an association: a modality that opens one for each image costs no more.
 """
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from hilum.model.records import QUARANTINE
 
 DOOR = "dimse"
+_CALM_SECONDS = 0.1  # from the end of an association to the ledger's knowing
+_MOST_SECONDS = 2.0  # the same, while others go on ending
 
 
 class Sender(NamedTuple):
@@ -62,6 +65,7 @@ class Deliveries:
         self._lock = threading.Lock()  # never held for long
         self._known: dict[Sender, tuple[str, float]] = {}
         self._ended: set[str] = set()
+        self.number_ended = 0
         self._interrupted: set[str] = set()
 
     def knows(self, delivery: Delivery) -> bool:
@@ -89,6 +93,7 @@ class Deliveries:
         self._note(delivery)
         with self._lock:
             self._ended.add(delivery.intake_id)
+            self.number_ended += 1
             if interrupted:
                 self._interrupted.add(delivery.intake_id)
 
@@ -96,6 +101,17 @@ class Deliveries:
     def is_unsettled(self) -> bool:
         """Whether the ledger is still to be told of something."""
         return bool(self._ended)
+
+    async def calm(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        """Wait until it is time to `settle`.
+
+        A modality that opens an association for each image ends hundreds in a second: were each of them told, importing would run all the
+        while, by a few images at a time, on the processors that receiving needs. What is told later is no less durable.
+        """
+        latest, seen = self._ticks() + _MOST_SECONDS, -1
+        while seen != self.number_ended and self._ticks() < latest:
+            seen = self.number_ended
+            await sleep(_CALM_SECONDS)
 
     def settle(self) -> None:
         """Tell the ledger of the associations that ended; blocks. What a worker has just claimed is to be told again."""

@@ -1,6 +1,9 @@
 """Places for associations, shared by all DIMSE processes of a data directory: bytes of one empty file, each locked by who has it.
 
 The kernel frees the locks of a process that ends, however it ends; there is nothing to clean up. A byte need not exist to be locked.
+
+A modality that opens an association for each image takes and gives back hundreds in a second. So some of what is given back stays locked
+for a moment, for the next one: never more places than there are, but for that moment a few fewer for the other processes.
 """
 
 import fcntl
@@ -10,6 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 
 _ROOM = 1 << 16  # bytes for the places of one name
+_KEPT_PART = 16  # one in so many places of a name may stay locked: of few places none
+
+
+_Places = tuple[str, int]  # a name, and how many it has
 
 
 class Slots:
@@ -21,27 +28,45 @@ class Slots:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._taken: set[int] = set()
+        self._first = os.getpid() * 31  # so that processes do not try the same places
+        self._locked: dict[int, _Places] = {}
+        self._kept: dict[_Places, list[int]] = {}  # of those: nobody's
 
     def take(self, name: str, most: int) -> int | None:
         """One of the `most` places of a name (at most 65,536); None where all are taken, here or in other processes."""
-        base = _base_of(name)
-        first = os.getpid() * 31  # so that processes do not try the same places
+        places = name, most
+        if kept := self._kept.get(places):
+            return kept.pop()
+        base, first = _base_of(name), self._first
         for number in range(min(most, _ROOM)):
             place = base + (first + number) % min(most, _ROOM)
-            if place not in self._taken and self._lock(place):
-                self._taken.add(place)
+            if place not in self._locked and self._lock(place):
+                self._locked[place] = places
                 return place
         return None
 
     def give_back(self, place: int) -> None:
-        """It is free again."""
-        self._taken.discard(place)
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
+        """It is free again, at the latest with the next `let_go`."""
+        places = self._locked[place]
+        kept = self._kept.setdefault(places, [])
+        if len(kept) < places[1] // _KEPT_PART:
+            kept.append(place)
+        else:
+            self._unlock(place)
+
+    def let_go(self) -> None:
+        """What was given back is free for all processes."""
+        for place in [place for kept in self._kept.values() for place in kept]:
+            self._unlock(place)
+        self._kept.clear()
 
     def close(self) -> None:
         """All are free again."""
         os.close(self._file)
+
+    def _unlock(self, place: int) -> None:
+        del self._locked[place]
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
 
     def _lock(self, place: int) -> bool:
         try:

@@ -76,22 +76,17 @@ class Record:
 
     def log(self, now: float) -> None:
         """One line. Whatever a peer sent is written as a JSON string: neither newlines nor escape sequences pass."""
-        facts = {
-            "peer": self.address,
-            "calling": self.calling_ae_title,
-            "called": self.called_ae_title,
-            "project": self.project,
-            "ended": self.ended,
-            "reason": self.reason,
-            "instances": self.instances,
-            "bytes": self.bytes,
-            "echoes": self.echoes,
-            "refused": dict(self.refusals),
-            "seconds": round(now - self.began_at, 3),
-        }
+        texts = (
+            ("peer", self.address),
+            ("calling", self.calling_ae_title),
+            ("called", self.called_ae_title),
+            ("project", self.project),
+            ("ended", self.ended),
+            ("reason", self.reason),
+        )
+        said = [f"{name}={encode_basestring_ascii(text)}" for name, text in texts if text]
+        said.append(f"instances={self.instances} bytes={self.bytes} echoes={self.echoes}")
+        if self.refusals:
+            said.append(f"refused={json.dumps(self.refusals)}")
         what = "association" if self.is_association else "connection"
-        _LOG.info("%s closed: %s", what, " ".join(f"{name}={_quoted(value)}" for name, value in facts.items() if value not in ("", {})))
-
-
-def _quoted(value: object) -> str:
-    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value) if isinstance(value, dict) else str(value)
+        _LOG.info("%s closed: %s seconds=%s", what, " ".join(said), round(now - self.began_at, 3))

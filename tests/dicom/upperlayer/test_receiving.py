@@ -196,3 +196,27 @@ def test_a_stopped_reader_takes_bytes_and_says_nothing() -> None:
     reader.stop()
     give(reader, ReleaseRequest().encode())
     assert read(reader) == []
+
+
+def test_where_a_buffer_is_spare_the_first_data_are_read_as_a_whole() -> None:
+    spare = [memoryview(bytearray(Limits().receive_buffer_length))]
+    first, second = PDUReader(Limits(), spare), PDUReader(Limits(), spare)
+    for reader in (first, second):
+        reader.expect_data()
+    assert len(first.get_buffer()) == Limits().receive_buffer_length
+    # Who sends nothing costs no memory that is not there already.
+    assert len(second.get_buffer()) < Limits().receive_buffer_length
+    first.close()
+    assert len(spare) == 1
+
+
+def test_what_came_before_the_larger_buffer_is_read_out_of_it() -> None:
+    reader = PDUReader(Limits(), [memoryview(bytearray(Limits().receive_buffer_length))])
+    give(reader, ReleaseRequest().encode() + p_data(b"0123456789"))
+    released = reader.next_piece()
+    assert isinstance(released, WholePDU)
+    reader.expect_data()
+    assert bytes(released.body) == bytes(4)
+    _, fragment = read(reader)
+    assert isinstance(fragment, ValueFragment)
+    assert bytes(fragment.view) == b"0123456789"

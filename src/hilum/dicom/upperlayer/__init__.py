@@ -5,7 +5,7 @@ items, pdus   PS3.8 9.3 and PS3.7 D.3.3 as dataclasses        states        PS3.
 messages      PS3.7 9.3 and 10.3 as dataclasses               commandsets   their encoding
 receiving     PDUs taken apart while they arrive              fragments     PS3.8 E: messages cut and put in order
 negotiation   what an acceptor answers                        events        what an association says
-association   the one class that joins them
+repeating     and has answered before                         association   the one class that joins them
 """
 
 from hilum.dicom.upperlayer.association import Association, Role
@@ -23,14 +23,16 @@ from hilum.dicom.upperlayer.events import (
     ReleaseRequested,
 )
 from hilum.dicom.upperlayer.limits import Limits
-from hilum.dicom.upperlayer.negotiation import Negotiated, Policy, PresentationContext, Roles, StorageKind, negotiate
+from hilum.dicom.upperlayer.negotiation import Agreement, Negotiated, Policy, PresentationContext, Roles, StorageKind, negotiate
 from hilum.dicom.upperlayer.pdus import AssociateAccept, AssociateReject, AssociateRequest, UserInformation
+from hilum.dicom.upperlayer.repeating import Repeated
 from hilum.dicom.upperlayer.waiting import Awaited, Deadline
 
 __all__ = [
     "AbortReason",
     "AbortSource",
     "Aborted",
+    "Agreement",
     "AssociateAccept",
     "AssociateAccepted",
     "AssociateReject",
@@ -52,6 +54,7 @@ __all__ = [
     "PresentationContext",
     "ReleaseConfirmed",
     "ReleaseRequested",
+    "Repeated",
     "Role",
     "Roles",
     "StorageKind",

@@ -17,6 +17,7 @@ What happens in which state is not here: `states` has the table, this does what 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 
 from hilum.dicom.upperlayer.commandsets import Octets, encode_command_set
 from hilum.dicom.upperlayer.errors import AbortReason, AbortSource, LocalProtocolError, PeerProtocolError
@@ -35,7 +36,7 @@ from hilum.dicom.upperlayer.fragments import SHORTEST_PDU, CutPDU, MessageReader
 from hilum.dicom.upperlayer.items import MaximumLength
 from hilum.dicom.upperlayer.limits import Limits
 from hilum.dicom.upperlayer.messages import Message
-from hilum.dicom.upperlayer.negotiation import Negotiated, PresentationContext, contexts_of
+from hilum.dicom.upperlayer.negotiation import Agreement, Negotiated, PresentationContext, agree, contexts_of
 from hilum.dicom.upperlayer.pdus import (
     Abort,
     AssociateAccept,
@@ -47,12 +48,15 @@ from hilum.dicom.upperlayer.pdus import (
     decode_pdu,
 )
 from hilum.dicom.upperlayer.receiving import PDataStarted, PDUReader, Piece, ValueFragment
+from hilum.dicom.upperlayer.repeating import Repeated
 from hilum.dicom.upperlayer.states import ACTIONS, EVENTS, STATES, TRANSITIONS, Effect, Outcome
 from hilum.dicom.upperlayer.waiting import Deadline, Waiting
 
 # PS3.8 D.1 wants every requestor and acceptor to say what it receives; from one that does not, what most peers take.
 _UNSAID_MAXIMUM_LENGTH = 0x4000
 _SENT_AT_ONCE = 0x100000
+_VERSION_REFUSED = AssociateReject(1, 2, 2).encode()  # PS3.8 Table 9-21
+_RELEASED = ReleaseResponse().encode()
 _P_DATA_ARRIVED = "Evt10"
 # DT-2 and AR-6 indicate P-DATA and do nothing else: asked here, since the table is long for what comes several times an image.
 _P_DATA_IS_TAKEN = {state for state in STATES if TRANSITIONS.get((_P_DATA_ARRIVED, state)) in ("DT-2", "AR-6")}
@@ -70,6 +74,7 @@ class Association:
 
     Args:
         spare: receive buffers, as `PDUReader` shares them.
+        repeated: requests that came before; for the same limits.
 
     Attributes:
         role: this side's.
@@ -80,7 +85,9 @@ class Association:
         must_connect, must_close: whether the driver is to open or close the transport connection, once what is to be sent is sent.
     """
 
-    def __init__(self, role: Role, limits: Limits | None = None, spare: list[memoryview] | None = None) -> None:
+    def __init__(
+        self, role: Role, limits: Limits | None = None, spare: list[memoryview] | None = None, repeated: Repeated | None = None
+    ) -> None:
         self.role = role
         self.limits = limits or Limits()
         self.state = "Sta1"
@@ -88,6 +95,7 @@ class Association:
         self.contexts: dict[int, PresentationContext] = {}
         self.must_connect = self.must_close = False
         self._reader = PDUReader(self.limits, spare)
+        self._decode = partial(decode_pdu, limits=self.limits) if repeated is None else repeated.decode_pdu
         self._messages = MessageReader(self.limits, self.contexts)
         self._events: deque[Event] = deque()
         self._outgoing: deque[bytes | Iterator[CutPDU]] = deque()
@@ -164,24 +172,18 @@ class Association:
         self._process("Evt1")
         self.request, self._request_pdu = request, request_pdu
 
-    def accept(self, negotiated: Negotiated) -> None:
+    def accept(self, answer: Negotiated | Agreement) -> None:
         """A-ASSOCIATE response (accept), with what `negotiation.negotiate` found."""
         request = self.request
         if request is None:
             raise LocalProtocolError("There is no A-ASSOCIATE-RQ to accept.")
         try:
-            contexts = contexts_of(request, negotiated.presentation_contexts, negotiated.user_information)
+            agreement = answer if isinstance(answer, Agreement) else agree(request, answer)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from error
-        response = AssociateAccept(
-            # PS3.8 9.3.3: the AE titles "shall be sent with a value identical to the value received"
-            called_ae_title=request.called_ae_title,
-            calling_ae_title=request.calling_ae_title,
-            presentation_contexts=negotiated.presentation_contexts,
-            user_information=negotiated.user_information,
-        )
-        self._process("Evt7", response.encode())
-        self.contexts.update(contexts)
+        self._process("Evt7", agreement.response)
+        self.contexts.update(agreement.contexts)
+        self._reader.expect_data()
 
     def reject(self, result: int, source: int, reason: int) -> None:
         """A-ASSOCIATE response (reject); the numbers are those of `pdus.AssociateReject`."""
@@ -207,7 +209,7 @@ class Association:
 
     def answer_release(self) -> None:
         """A-RELEASE response."""
-        self._process("Evt14", ReleaseResponse().encode())
+        self._process("Evt14", _RELEASED)
 
     @property
     def may_answer_release(self) -> bool:
@@ -313,7 +315,7 @@ class Association:
             if not self._takes_p_data:
                 self._arrived(_P_DATA_ARRIVED)  # AA-6 ignores it; what else there is aborts
             return None
-        match decode_pdu(piece.pdu_type, piece.body, self.limits):
+        match self._decode(piece.pdu_type, piece.body):
             case AssociateRequest() as request:
                 self._take_request(request)
             case AssociateAccept() as response:
@@ -334,9 +336,8 @@ class Association:
         sent_pdu_length = self._sent_length(request.user_information)
         # PS3.8 9.3.2: of the protocol version only bit 0 is tested
         is_acceptable = bool(request.protocol_version & 1)
-        refusal = AssociateReject(1, 2, 2)
-        event = AssociateRequested(request) if is_acceptable else AssociateRejected(refusal.result, refusal.source, refusal.reason)
-        outcome = self._arrived("Evt6", event, refusal.encode(), holds=is_acceptable)
+        event = AssociateRequested(request) if is_acceptable else AssociateRejected(1, 2, 2)
+        outcome = self._arrived("Evt6", event, _VERSION_REFUSED, holds=is_acceptable)
         if Effect.INDICATE in outcome.effects:
             self.request, self._sent_pdu_length = request, sent_pdu_length
 

@@ -9,6 +9,7 @@ match negotiate(request, policy):
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
+from types import MappingProxyType
 
 from hilum.dicom.part10 import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -31,7 +32,7 @@ from hilum.dicom.upperlayer.items import (
     UserIdentityResponse,
     UserItem,
 )
-from hilum.dicom.upperlayer.pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest, UserInformation
+from hilum.dicom.upperlayer.pdus import DICOM_APPLICATION_CONTEXT, AssociateAccept, AssociateReject, AssociateRequest, UserInformation
 
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
@@ -146,6 +147,14 @@ class PresentationContext:
     roles: Roles = Roles()
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What follows from an answer: the accepted contexts by their number, and the A-ASSOCIATE-AC as it is sent."""
+
+    contexts: Mapping[int, PresentationContext]
+    response: bytes
+
+
 def storage_kind(abstract_syntax: str, service_class: str = "") -> StorageKind:
     """Whose storage SOP class this would be; `service_class` is what the sender says of it (PS3.7 D.3.3.6)."""
     if not abstract_syntax.startswith(_STANDARD_ROOT):
@@ -252,6 +261,23 @@ def _user_items(
 def _lesser(proposed: int, allowed: int) -> int:
     """PS3.7 D.3.3.3: at most what was proposed; 0 is no limit."""
     return min(proposed, allowed) if proposed and allowed else proposed or allowed
+
+
+def agree(request: AssociateRequest, negotiated: Negotiated) -> Agreement:
+    """The answer, ready to be sent.
+
+    Raises:
+        ValueError: as `contexts_of`.
+    """
+    response = AssociateAccept(
+        # PS3.8 9.3.3: the AE titles "shall be sent with a value identical to the value received"
+        called_ae_title=request.called_ae_title,
+        calling_ae_title=request.calling_ae_title,
+        presentation_contexts=negotiated.presentation_contexts,
+        user_information=negotiated.user_information,
+    )
+    contexts = contexts_of(request, negotiated.presentation_contexts, negotiated.user_information)
+    return Agreement(MappingProxyType(contexts), response.encode())
 
 
 def contexts_of(

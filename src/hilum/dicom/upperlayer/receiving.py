@@ -90,6 +90,11 @@ class PDUReader:
             raise LocalProtocolError("The receive buffer is full: call next_event() until it gives None.")
         return self._buffer[self._end :]
 
+    def expect_data(self) -> None:
+        """P-DATA-TF PDUs are likely to come next: the first of them is read as a whole, where a buffer is spare."""
+        if self._spare:
+            self._replace(self._limits.receive_buffer_length)
+
     def buffer_updated(self, count: int) -> None:
         """The first `count` bytes of the room from `get_buffer` have been filled."""
         if not 0 <= count <= len(self._buffer) - self._end:

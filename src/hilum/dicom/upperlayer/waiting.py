@@ -44,6 +44,9 @@ _AWAITED = {
 }
 
 
+_LIMITS = {awaited: f"{awaited}_seconds" for awaited in Awaited}  # spelled once: it is asked for several times an image
+
+
 class Waiting:
     """Counts what is outstanding, so that a peer is never blamed for a time in which this side had to act."""
 
@@ -74,7 +77,7 @@ class Waiting:
             return None
         last = self._last
         if last is None or last.number != self._number or last.awaited is not awaited:  # asked for with each read
-            last = self._last = Deadline(awaited, getattr(self._limits, f"{awaited}_seconds"), self._number)
+            last = self._last = Deadline(awaited, getattr(self._limits, _LIMITS[awaited]), self._number)
         return last
 
     def _awaited(self, state: str, is_in_message: bool) -> Awaited | None:
