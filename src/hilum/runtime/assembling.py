@@ -38,7 +38,7 @@ from hilum.stores.filling_in import Filler
 from hilum.stores.intakes import Intakes
 from hilum.stores.ledger import Backoff, Ledger
 from hilum.stores.pack_index import PackIndex
-from hilum.stores.packs import PackPool, PackReader, find_packs
+from hilum.stores.packs import PackPool, PackReader, RecentFreeBytes, find_packs
 from hilum.stores.peers import Peers
 from hilum.stores.pictures import Pictures
 from hilum.stores.private_tags import PrivateTags
@@ -49,6 +49,7 @@ from hilum.stores.retention import Retention
 from hilum.stores.template_shelf import TemplateShelf
 
 _LOG = logging.getLogger(__name__)
+_PLENTY_BYTES = 1 << 30  # more than a disk takes while the answer is remembered
 
 
 def utc_now() -> datetime:
@@ -160,6 +161,7 @@ def open_pool(app: Application, kind: str, *, indexes_behind: bool = False) -> P
         pack_bytes=settings.pack_bytes,
         idle_seconds=settings.pack_idle_seconds,
         free_bytes_watermark=settings.free_disk_bytes,
+        free_bytes=RecentFreeBytes(settings.free_disk_bytes + _PLENTY_BYTES),
     )
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from hilum.model.errors import ConflictError, DigestError, StorageError, StorageFullError
-from hilum.stores.packs import recover, verify
+from hilum.stores.packs import RecentFreeBytes, recover, verify
 from hilum.stores.packs.grouping import GroupCommit
 
 
@@ -372,3 +372,34 @@ def test_a_missing_folder_is_a_storage_error(vault, make_note):
     vault.folder = vault.folder / "nowhere"
     with pytest.raises(StorageError, match="folder cannot be used"):
         vault.pool().store(b"x", make_note())
+
+
+def test_more_members_than_one_system_call_takes_are_stored_together(vault, make_note):
+    pool = vault.pool()
+    bodies = [(b"body %d" % number, make_note(f"1.2.{number}"), hashlib.sha256(b"body %d" % number).digest()) for number in range(1500)]
+    members = pool.store_all(bodies)
+    pool.close()
+    assert [vault.reader().read(member) for member in members] == [body for body, _, _ in bodies]
+    assert len(verify(vault.path(members[0].pack_id)).members) == 1500
+
+
+def test_what_is_written_is_durable_when_the_call_that_waits_returns(vault, make_note):
+    steps = []
+    pool = vault.pool(sync=lambda fd: (os.fdatasync(fd), steps.append("sync")), index=lambda members: steps.append(f"index {len(members)}"))
+    bodies = [(b"one", make_note("1.2.1"), hashlib.sha256(b"one").digest()), (b"two", make_note("1.2.2"), hashlib.sha256(b"two").digest())]
+    _, wait_for_first = pool.write_all(bodies[:1])
+    _, wait_for_second = pool.write_all(bodies[1:])
+    assert steps == []
+    wait_for_first()
+    assert steps == ["sync", "index 2"]
+    wait_for_second()
+    assert steps == ["sync", "index 2"]
+
+
+def test_the_room_is_asked_for_again_when_the_answer_is_old_or_little_is_left(tmp_path, monkeypatch):
+    answers, now = iter([100, 30, 20, 10]), [0.0]
+    monkeypatch.setattr("hilum.stores.packs.disk.count_free_bytes", lambda _folder: next(answers))
+    free_bytes = RecentFreeBytes(plenty=50, seconds=1.0, ticks=lambda: now[0])
+    assert [free_bytes(tmp_path), free_bytes(tmp_path)] == [100, 100]
+    now[0] = 1.0
+    assert [free_bytes(tmp_path), free_bytes(tmp_path), free_bytes(tmp_path)] == [30, 20, 10]

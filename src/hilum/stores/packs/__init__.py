@@ -24,7 +24,7 @@ Why losing an acknowledged member takes a broken disk:
 5. Nothing is cut off that stands before something whole.
 """
 
-from hilum.stores.packs.disk import Disk, count_free_bytes, find_packs, pack_path, sync_durably
+from hilum.stores.packs.disk import Disk, RecentFreeBytes, count_free_bytes, find_packs, pack_path, sync_durably
 from hilum.stores.packs.layout import successor
 from hilum.stores.packs.pool import PackPool
 from hilum.stores.packs.reading import PackReader
@@ -39,6 +39,7 @@ __all__ = [
     "MemberWriter",
     "PackPool",
     "PackReader",
+    "RecentFreeBytes",
     "Recovery",
     "RewrittenPack",
     "ScannedMember",

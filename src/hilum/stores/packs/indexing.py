@@ -7,6 +7,7 @@ indexing.settle()                   before a pack is sealed: all that joined is 
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -19,6 +20,7 @@ from hilum.stores.packs.open_pack import Durable, IndexRound
 Index = Callable[[Sequence[StoredMember]], None]
 
 _GATHER_SECONDS = 0.03  # what becomes durable within it shares a transaction
+_PAUSE_SECONDS = 0.008  # when nothing has become durable for so long, nothing is waited for
 _GATHER_MEMBERS = 256  # so many do not wait for more
 _RETRY_SECONDS = 0.5
 _MOST_BEHIND_BYTES = 1 << 30  # with more the index is too slow for what comes, and a start after a kill would read for long
@@ -160,10 +162,19 @@ class IndexBehind:
             if self._trouble is not None:
                 self._changed.wait_for(lambda: self._is_hurried or self._is_closed, _RETRY_SECONDS)
             else:
-                self._changed.wait_for(lambda: self._is_hurried or self._is_closed or self._behind >= _GATHER_MEMBERS, _GATHER_SECONDS)
+                self._wait_for_more()
             self._is_hurried = False
             self._tries += 1
             return list(self._waiting)
+
+    def _wait_for_more(self) -> None:
+        """What comes shortly after shares the transaction."""
+        until = time.monotonic() + _GATHER_SECONDS
+        joined = -1
+        while joined < self._joined and time.monotonic() < until:
+            joined = self._joined
+            if self._changed.wait_for(lambda: self._is_hurried or self._is_closed or self._behind >= _GATHER_MEMBERS, _PAUSE_SECONDS):
+                return
 
     def _is_indexed(self, told: Sequence[Durable]) -> bool:
         members = [member for each in told for member in each.members]
