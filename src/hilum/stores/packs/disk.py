@@ -41,7 +41,7 @@ def count_free_bytes(folder: Path) -> int:
 
 
 class RecentFreeBytes:
-    """As `count_free_bytes`, but while there is plenty asked again only now and then: it is wanted for each of thousands of images a second.
+    """As `count_free_bytes`, but while there is plenty asked again only now and then: each of thousands of images a second wants it.
 
     Args:
         plenty: so many bytes are not used up in `seconds`.
