@@ -57,7 +57,7 @@ def answers_of(
     """
 
     async def keep() -> list[Answer]:
-        writing = Writing(disk, lambda _size: is_alone)
+        writing = Writing(disk, lambda: 0 if is_alone else 1 << 30)
         heard: list[asyncio.Future[Answer]] = [asyncio.get_running_loop().create_future() for _ in bodies]
         for number, (body, future) in enumerate(zip(bodies, heard, strict=True)):
             if number == 1:

@@ -80,7 +80,7 @@ class Keeper:
         self.bytes_in_memory = 0
         self._clock = clock
         self._preparing = ThreadPoolExecutor(_PREPARED_AT_ONCE, "hilum-dimse-preparing")
-        self._writing = Writing(pool, self.is_alone)
+        self._writing = Writing(pool, lambda: self.bytes_in_memory)
         self._spare: list[bytearray] = []
 
     def keep_whole(self, incoming: "Incoming", answered: "Answered") -> None:
@@ -106,7 +106,7 @@ class Keeper:
         return self.bytes_in_memory > self.limits.memory_bytes
 
     def is_alone(self, size: int) -> bool:
-        """Whether nothing is under way but so many bytes; in any thread."""
+        """Whether nothing is under way but so many bytes."""
         return self.bytes_in_memory <= size
 
     def digest(self, part: Part) -> None:
