@@ -5,7 +5,7 @@ dimse_connection  one connection around the sans-IO association          dimse_c
 dimse_handshake   TLS in front of it
 dimse_admission   who may associate, and what AE titles mean   dimse_slots how many
 dimse_deliveries  which intake an association's objects belong to
-dimse_storing     objects on their way into packs             dimse_streaming  the large ones
+dimse_storing     objects on their way into packs             dimse_writing    in memory, dimse_streaming the large ones
 dimse_judging     what is refused                             dimse_statuses   with which status
 dimse_watching    counters, and the log              dimse_requestor  associations that this side asks for
 dimse_committing  Storage Commitment Push Model      dimse_commitment its data sets
