@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.dicom.part10 import (
@@ -51,6 +51,11 @@ def test_usual_elements_before_the_uids_need_no_closer_look(explicit: bool) -> N
         data_set(UIDS[0]),  # the one that counts is not there
         data_set(*UIDS)[:40],  # cut off
         b"",
+        data_set(*UIDS)[:-14],  # nothing shows that the last is past
+        data_set(*UIDS, (0x0018, "UI", "1.2.3.99")),  # the one that counts comes twice
+        data_set(UIDS[0], (0x0018, "OB", INSTANCE)),
+        data_set(UIDS[0], (0x0018, "SQ", INSTANCE)),
+        data_set((0x0016, "SQ", CLASS), UIDS[1]),
         b"\x08\x00\x05\x00SQ\x00\x00\xff\xff\xff\xff" + data_set(*UIDS),  # a sequence of undefined length
     ],
 )
@@ -68,14 +73,22 @@ def test_a_deflated_data_set_is_never_taken_for_a_plain_one() -> None:
     assert judge_head(memoryview(data_set(*UIDS)), 0, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, COMMAND) != Judged(None)
 
 
-elements = st.tuples(
-    st.sampled_from([0x0000, 0x0001, 0x0005, 0x0008, 0x0014, 0x0016, 0x0017, 0x0018, 0x0019]),
+others = st.tuples(
+    st.sampled_from([0x0000, 0x0001, 0x0005, 0x0008, 0x0014, 0x0017, 0x0019]),
     st.sampled_from(["UI", "CS", "LO", "UL", "OB", "UN", "SQ"]),
-    st.sampled_from([CLASS, INSTANCE, INSTANCE + " ", "1.2.3.40", "", "X", "\0\0\0\0"]),
+    st.sampled_from([CLASS, INSTANCE, "", "X", "\0\0\0\0"]),
+)
+classes = st.tuples(st.just(0x0016), st.sampled_from(["UI", "UI", "LO", "SQ"]), st.sampled_from([CLASS, CLASS, INSTANCE]))
+instances = st.tuples(st.just(0x0018), st.sampled_from(["UI", "UI", "OB", "SQ"]), st.sampled_from([INSTANCE, INSTANCE + " ", "1.2.3.40"]))
+elements = st.builds(
+    lambda *parts: [each for part in parts for each in part],
+    *(st.lists(others, max_size=3), st.lists(classes, min_size=1, max_size=2)),
+    *(st.lists(others, max_size=1), st.lists(instances, min_size=1, max_size=2), st.lists(others, max_size=1)),
 )
 
 
-@given(st.lists(elements, max_size=6), st.booleans(), st.booleans(), st.integers(0, 120))
+@settings(max_examples=1000)
+@given(elements, st.booleans(), st.booleans(), st.integers(0, 60))
 def test_what_is_affirmed_at_once_is_affirmed_by_reading_it(
     found: list[tuple[int, str, str]], is_sorted: bool, explicit: bool, cut: int
 ) -> None:

@@ -206,21 +206,25 @@ _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 
 
 def read_leading_uids(head: bytes, at: int, *, explicit: bool) -> tuple[str, str] | None:
-    """SOP Class UID and SOP Instance UID of the little endian data set at `at`, where its first elements show both.
+    """SOP Class UID and SOP Instance UID of the little endian data set at `at`, where its first elements show both, and that they are past.
 
     Quick, and sure: None means no more than that one must look closer.
     """
-    before, sop_class_uid = 0, b""
+    before, sop_class_uid, sop_instance_uid = 0, b"", b""
     for group, element, value, end in _elements(head, at, _LITTLE, explicit=explicit):
         tag = group << 16 | element
         # PS3.5 7.1: tags increase
-        if tag <= before or end > len(head):
+        if tag <= before:
             return None
-        if tag == _SOP_INSTANCE_UID:
-            return (_uid(sop_class_uid), _uid(value)) if sop_class_uid else None
+        if tag > _SOP_INSTANCE_UID:
+            return (_uid(sop_class_uid), _uid(sop_instance_uid)) if sop_class_uid and sop_instance_uid else None
+        if tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID) and explicit and head[at + 4 : at + 6] != b"UI":
+            return None
         if tag == _SOP_CLASS_UID:
             sop_class_uid = value
-        before = tag
+        elif tag == _SOP_INSTANCE_UID:
+            sop_instance_uid = value
+        before, at = tag, end
     return None
 
 

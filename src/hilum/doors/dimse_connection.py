@@ -124,8 +124,8 @@ class Connection(asyncio.BufferedProtocol):
         self._take_all()
         self.record.end("closed")
         self._finish()
-        self.record.log(self._loop.time())
         self._door.closed(self)
+        self.record.log(self._loop.time())
 
     def stop(self) -> None:
         """The server stops: what waits for its answer gets it, then the association is aborted."""

@@ -65,7 +65,7 @@ class Deliveries:
         self._lock = threading.Lock()  # never held for long
         self._known: dict[Sender, tuple[str, float]] = {}
         self._ended: set[str] = set()
-        self.number_ended = 0
+        self._number_ended = 0
         self._interrupted: set[str] = set()
 
     def knows(self, delivery: Delivery) -> bool:
@@ -93,7 +93,7 @@ class Deliveries:
         self._note(delivery)
         with self._lock:
             self._ended.add(delivery.intake_id)
-            self.number_ended += 1
+            self._number_ended += 1
             if interrupted:
                 self._interrupted.add(delivery.intake_id)
 
@@ -109,8 +109,8 @@ class Deliveries:
         while, by a few images at a time, on the processors that receiving needs. What is told later is no less durable.
         """
         latest, seen = self._ticks() + _MOST_SECONDS, -1
-        while seen != self.number_ended and self._ticks() < latest:
-            seen = self.number_ended
+        while seen != self._number_ended and self._ticks() < latest:
+            seen = self._number_ended
             await sleep(_CALM_SECONDS)
 
     def settle(self) -> None:

@@ -12,11 +12,9 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+_Places = tuple[str, int]  # a name, and how many it has
 _ROOM = 1 << 16  # bytes for the places of one name
 _KEPT_PART = 16  # one in so many places of a name may stay locked: of few places none
-
-
-_Places = tuple[str, int]  # a name, and how many it has
 
 
 class Slots:
@@ -31,6 +29,7 @@ class Slots:
         self._first = os.getpid() * 31  # so that processes do not try the same places
         self._locked: dict[int, _Places] = {}
         self._kept: dict[_Places, list[int]] = {}  # of those: nobody's
+        self._is_closed = False
 
     def take(self, name: str, most: int) -> int | None:
         """One of the `most` places of a name (at most 65,536); None where all are taken, here or in other processes."""
@@ -47,6 +46,8 @@ class Slots:
 
     def give_back(self, place: int) -> None:
         """It is free again, at the latest with the next `let_go`."""
+        if self._is_closed:
+            return
         places = self._locked[place]
         kept = self._kept.setdefault(places, [])
         if len(kept) < places[1] // _KEPT_PART:
@@ -56,12 +57,15 @@ class Slots:
 
     def let_go(self) -> None:
         """What was given back is free for all processes."""
+        if self._is_closed:
+            return
         for place in [place for kept in self._kept.values() for place in kept]:
             self._unlock(place)
         self._kept.clear()
 
     def close(self) -> None:
         """All are free again."""
+        self._is_closed = True
         os.close(self._file)
 
     def _unlock(self, place: int) -> None:

@@ -1,7 +1,8 @@
 """Whole objects on their way from memory to the disk, in two threads: one hashes and writes, the other waits for the disk.
 
 While the disk works on some objects the next ones are written, and the event loop receives those behind them. Where little else is under
-way, what is written is not handed to the other thread: hardly anything could be done meanwhile.
+way, what is written is not handed to the other thread: hardly anything could be done meanwhile. The first bytes of an object that is alone
+are hashed while the rest of it comes (`Part`).
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from hilum.model.errors import StorageError
 from hilum.model.members import MemberNote
 
 _WORTH_A_THREAD_BYTES = 400 << 10  # measured with 128 KB and 512 KB images: with less beside it, handing over costs more than it gains
-_MOST_AT_ONCE = 32  # of at most 4 MiB each
+_MOST_AT_ONCE_BYTES = 16 << 20
 
 Item = TypeVar("Item")
 
@@ -58,9 +59,14 @@ class Whole(NamedTuple):
 
 
 class _Arrivals(Generic[Item]):
-    """Items in the order in which they came, for one thread that takes all that wait."""
+    """Items in the order in which they came, for one thread that takes what waits.
 
-    def __init__(self) -> None:
+    Args:
+        size_of: what an item holds, in bytes.
+    """
+
+    def __init__(self, size_of: Callable[[Item], int]) -> None:
+        self._size_of = size_of
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
 
     def put(self, item: Item) -> None:
@@ -73,13 +79,15 @@ class _Arrivals(Generic[Item]):
     def take(self) -> list[Item]:
         """What waits, at least one; nothing at the end."""
         taken: list[Item] = []
+        size = 0
         with suppress(Empty):
-            while len(taken) < _MOST_AT_ONCE:
+            while size < _MOST_AT_ONCE_BYTES:
                 item = self._queue.get(block=not taken)
                 if item is None:
                     self._queue.put(None)  # for the next turn
                     break
                 taken.append(item)
+                size += self._size_of(item)
         return taken
 
 
@@ -101,8 +109,8 @@ class Writing:
     def __init__(self, pool: Pool, count_under_way: Callable[[], int]) -> None:
         self._pool = pool
         self._count_under_way = count_under_way
-        self._items: _Arrivals[Whole | Part] = _Arrivals()
-        self._written: _Arrivals[_Written] = _Arrivals()
+        self._items: _Arrivals[Whole | Part] = _Arrivals(lambda item: len(item.body) if isinstance(item, Whole) else 0)
+        self._written: _Arrivals[_Written] = _Arrivals(lambda written: sum(len(each.body) for each in written.objects))
         self._threads: list[Thread] = []
         self._loop: asyncio.AbstractEventLoop
 
@@ -125,19 +133,32 @@ class Writing:
             thread.start()
 
     def _write_on(self) -> None:
-        while items := self._items.take():
-            for item in items:
-                if isinstance(item, Part):
-                    item.digest.update(item.view)
-            if objects := [item for item in items if isinstance(item, Whole)]:
-                self._hand_on(self._write(objects))
-        self._written.end()
+        try:
+            while self._write_next():
+                pass
+        finally:
+            self._written.end()
+
+    def _write_next(self) -> bool:
+        """One turn, so that nothing of it is held while the next is waited for."""
+        items = self._items.take()
+        for item in items:
+            if isinstance(item, Part):
+                item.digest.update(item.view)
+        if objects := [item for item in items if isinstance(item, Whole)]:
+            self._hand_on(self._write(objects))
+        return bool(items)
 
     def _sync_on(self) -> None:
-        while several := self._written.take():
-            self._finish(several)
+        while self._sync_next():
+            pass
 
-    def _hand_on(self, several: "Sequence[_Written]") -> None:
+    def _sync_next(self) -> bool:
+        several = self._written.take()
+        self._finish(several)
+        return bool(several)
+
+    def _hand_on(self, several: Sequence[_Written]) -> None:
         size = sum(len(each.body) for written in several for each in written.objects)
         if self._count_under_way() < size + _WORTH_A_THREAD_BYTES:
             self._finish(several)
@@ -145,7 +166,7 @@ class Writing:
         for written in several:
             self._written.put(written)
 
-    def _write(self, objects: Sequence[Whole]) -> "list[_Written]":
+    def _write(self, objects: Sequence[Whole]) -> list[_Written]:
         try:
             _, wait = self._pool.write_all([(each.body, each.note, _digest_of(each)) for each in objects])
         except Exception as error:  # noqa: BLE001 - whatever it is, the senders must hear that nothing is kept
@@ -168,8 +189,9 @@ class Writing:
         self._tell(told)
 
     def _tell(self, told: Sequence[tuple[Whole, Answer]]) -> None:
-        for whole, answer in told:
-            self._loop.call_soon_threadsafe(whole.tell, answer)
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+            for whole, answer in told:
+                self._loop.call_soon_threadsafe(whole.tell, answer)
 
 
 def _digest_of(whole: Whole) -> bytes:

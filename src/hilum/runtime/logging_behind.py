@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -25,71 +24,87 @@ def log_behind(stream: TextIO) -> None:
 class _Formatter(logging.Formatter):
     """Spells each second once."""
 
-    _second, _spelled = -1, ""
+    _last: tuple[int, str] = (-1, "")  # one attribute, so that no thread sees half of it
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's own name
-        second = int(record.created)
-        if second != self._second:
+        second, spelled = self._last
+        if second != int(record.created):
+            second = int(record.created)
             spelled = time.strftime(datefmt or self.default_time_format, self.converter(second))
-            self._second, self._spelled = second, spelled
-        return f"{self._spelled},{int(record.msecs):03d}"
+            self._last = second, spelled
+        return f"{spelled},{int(record.msecs):03d}"
 
 
 class LinesBehind(logging.Handler):
-    """Writes what comes within a tenth of a second at once: neither a disk nor a full pipe keeps an event loop waiting.
+    """Writes what comes within a tenth of a second at once, a warning immediately: no disk and no full pipe keeps an event loop waiting.
 
-    A warning is written before whoever logged it goes on, with all that came before it. A kill takes the lines of that tenth.
+    A kill takes the lines of that tenth. What comes while nobody reads is counted, and told when somebody does.
+
+    Args:
+        most_lines: that wait.
     """
 
-    def __init__(self, stream: TextIO, wait: Callable[[float], object] | None = None) -> None:
+    def __init__(self, stream: TextIO, most_lines: int = 10_000) -> None:
         super().__init__()
         self._stream = stream
+        self._most_lines = most_lines
         self._lines: deque[str] = deque()
-        self._writing = threading.RLock()
-        self._is_closed = threading.Event()
-        self._has_lines = threading.Event()
-        self._wait = wait or self._is_closed.wait
+        self._number_dropped = 0
+        self._writing = threading.Lock()
+        self._has_lines, self._is_urgent = threading.Event(), threading.Event()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="hilum-log", daemon=True)
         self._thread.start()
 
-    def createLock(self) -> None:  # noqa: N802 - logging's own name
-        """None around `emit`: whoever writes would hold up whoever only leaves a line."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As every handler, without its lock: whoever writes would hold up whoever only leaves a line."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
         try:
-            line = self.format(record)
+            line = self.format(record) + "\n"
         except Exception:  # noqa: BLE001 - as in every handler: a line that cannot be made ends nothing
             self.handleError(record)
             return
-        self._lines.append(line + "\n")
-        if record.levelno >= logging.WARNING or self._is_closed.is_set():
+        if len(self._lines) < self._most_lines:
+            self._lines.append(line)
+        else:
+            self._number_dropped += 1
+        if record.levelno >= logging.WARNING:
+            self._is_urgent.set()
+        if self._is_closed:
             self.flush()
-        elif len(self._lines) == 1:  # else the thread gathers already
+        elif not self._has_lines.is_set():  # else the thread gathers already
             self._has_lines.set()
 
     def flush(self) -> None:
         """Write what has come, in its order."""
         with self._writing:
-            lines = []
-            while self._lines:
-                lines.append(self._lines.popleft())
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            dropped, self._number_dropped = self._number_dropped, 0
+            if dropped:
+                lines.append(f"{dropped} lines were not written: nobody read those before them.\n")
             with suppress(OSError, ValueError):  # no room, nobody reads, closed: there is nowhere left to say so
                 self._stream.write("".join(lines))
                 self._stream.flush()
 
     def close(self) -> None:
         """Write what has come, and from now on every line at once."""
-        self._is_closed.set()
+        self._is_closed = True
+        self._is_urgent.set()
         self._has_lines.set()
         self._thread.join()
         self.flush()
         super().close()
 
     def _run(self) -> None:
-        while not self._is_closed.is_set():
+        while not self._is_closed:
             self._has_lines.wait()
-            self._wait(_GATHER_SECONDS)
+            self._is_urgent.wait(_GATHER_SECONDS)
+            self._is_urgent.clear()
             self._has_lines.clear()
             self.flush()

@@ -220,3 +220,28 @@ def test_what_came_before_the_larger_buffer_is_read_out_of_it() -> None:
     _, fragment = read(reader)
     assert isinstance(fragment, ValueFragment)
     assert bytes(fragment.view) == b"0123456789"
+
+
+def test_a_large_buffer_goes_to_whoever_receives_next_as_soon_as_all_is_read() -> None:
+    spare: list[memoryview] = []
+    readers = [PDUReader(Limits(), spare) for _ in range(2)]
+    for reader in readers * 3:
+        give(reader, p_data(b"0123456789"))
+        assert len(read(reader)) == 2
+        reader.rest()
+    assert len(spare) == 1
+
+
+def test_no_large_buffer_is_given_away_with_bytes_that_are_not_read() -> None:
+    spare = [memoryview(bytearray(Limits().receive_buffer_length))]
+    reader = PDUReader(Limits(), spare)
+    reader.expect_data()
+    octets = p_data(b"0123456789")
+    give(reader, octets[:3])
+    assert read(reader) == []
+    reader.rest()
+    assert spare == []
+    give(reader, octets[3:])
+    assert len(read(reader)) == 2
+    reader.rest()
+    assert len(spare) == 1

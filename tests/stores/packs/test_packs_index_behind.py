@@ -106,3 +106,14 @@ def test_bodies_that_are_stored_together_share_a_sync(vault, index, make_note):
     pool = vault.pool(index=index, indexes_behind=True, sync=syncs.append)
     pool.store_all([(b"body", make_note(f"1.2.{number}"), sha256(b"body").digest()) for number in range(20)])
     assert len(syncs) == 1
+
+
+def test_behind_a_burst_nothing_more_is_waited_for(vault, make_note, monkeypatch):
+    monkeypatch.setattr("hilum.stores.packs.indexing._GATHER_SECONDS", 60.0)
+    is_indexed = threading.Event()
+    pool = vault.pool(index=lambda _members: is_indexed.set(), indexes_behind=True)
+    bodies = [(b"body", make_note(f"1.2.{number}"), sha256(b"body").digest()) for number in range(100)]
+    for body in bodies:
+        pool.store_all([body])
+    assert is_indexed.wait(10)
+    pool.close()

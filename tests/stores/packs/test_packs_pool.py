@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from hilum.model.errors import ConflictError, DigestError, StorageError, StorageFullError
-from hilum.stores.packs import RecentFreeBytes, recover, verify
+from hilum.stores.packs import recover, verify
 from hilum.stores.packs.grouping import GroupCommit
 
 
@@ -394,12 +394,3 @@ def test_what_is_written_is_durable_when_the_call_that_waits_returns(vault, make
     assert steps == ["sync", "index 2"]
     wait_for_second()
     assert steps == ["sync", "index 2"]
-
-
-def test_the_room_is_asked_for_again_when_the_answer_is_old_or_little_is_left(tmp_path, monkeypatch):
-    answers, now = iter([100, 30, 20, 10]), [0.0]
-    monkeypatch.setattr("hilum.stores.packs.disk.count_free_bytes", lambda _folder: next(answers))
-    free_bytes = RecentFreeBytes(plenty=50, seconds=1.0, ticks=lambda: now[0])
-    assert [free_bytes(tmp_path), free_bytes(tmp_path)] == [100, 100]
-    now[0] = 1.0
-    assert [free_bytes(tmp_path), free_bytes(tmp_path), free_bytes(tmp_path)] == [30, 20, 10]

@@ -147,6 +147,7 @@ class Association:
 
         Raises:
             PeerProtocolError: the peer broke PS3.7, PS3.8 or a limit. The A-ABORT is in `data_to_send`, the state is Sta13.
+            LocalProtocolError: a view of an earlier DataSetFragment is still exported.
         """
         while not self._events:
             try:

@@ -54,7 +54,7 @@ class PDUReader:
     """
 
     __slots__ = (
-        *("_buffer", "_context_id", "_control", "_end", "_in_value", "_is_deaf", "_lent"),
+        *("_buffer", "_context_id", "_control", "_end", "_expects_data", "_in_value", "_is_deaf", "_lent"),
         *("_limits", "_pdu_left", "_spare", "_start", "_value_left", "_wanted_length"),
     )
 
@@ -69,7 +69,7 @@ class PDUReader:
         self._value_left = 0  # of the presentation data value at hand
         self._in_value = False
         self._context_id = self._control = 0
-        self._is_deaf = False
+        self._expects_data = self._is_deaf = False
 
     def get_buffer(self) -> memoryview:
         """Room for what the transport has next, never empty. Every view handed out before is released.
@@ -79,6 +79,9 @@ class PDUReader:
         """
         self._take_back()
         pending = self._end - self._start
+        if self._expects_data and self._spare:
+            self._wanted_length = self._limits.receive_buffer_length
+        self._expects_data = False
         if self._wanted_length != len(self._buffer):
             self._replace(self._wanted_length)
         elif pending == 0:
@@ -92,8 +95,7 @@ class PDUReader:
 
     def expect_data(self) -> None:
         """P-DATA-TF PDUs are likely to come next: the first of them is read as a whole, where a buffer is spare."""
-        if self._spare:
-            self._replace(self._limits.receive_buffer_length)
+        self._expects_data = True
 
     def buffer_updated(self, count: int) -> None:
         """The first `count` bytes of the room from `get_buffer` have been filled."""

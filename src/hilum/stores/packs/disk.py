@@ -135,8 +135,16 @@ def write_gathered(fd: int, buffers: Sequence[bytes | bytearray | memoryview], a
         some = buffers[start : start + _MOST_GATHERED]
         size, written = sum(map(len, some)), os.pwritev(fd, some, at)
         if written < size:
-            write_fully(fd, memoryview(b"".join(some))[written:], at + written)
+            _write_rest(fd, some, at, written)
         at += size
+
+
+def _write_rest(fd: int, buffers: Sequence[bytes | bytearray | memoryview], at: int, written: int) -> None:
+    """Of `buffers`, which belong at offset `at`, the first `written` bytes are there."""
+    for buffer in buffers:
+        if written < len(buffer):
+            write_fully(fd, memoryview(buffer)[written:], at + written)
+        at, written = at + len(buffer), max(0, written - len(buffer))
 
 
 def lock(fd: int, path: Path) -> None:

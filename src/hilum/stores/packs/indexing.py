@@ -20,7 +20,8 @@ from hilum.stores.packs.open_pack import Durable, IndexRound
 Index = Callable[[Sequence[StoredMember]], None]
 
 _GATHER_SECONDS = 0.03  # what becomes durable within it shares a transaction
-_PAUSE_SECONDS = 0.008  # when nothing has become durable for so long, nothing is waited for
+_PAUSE_SECONDS = 0.008  # behind a burst of so many members nothing more is waited for
+_BURST_MEMBERS = 16
 _GATHER_MEMBERS = 256  # so many do not wait for more
 _RETRY_SECONDS = 0.5
 _MOST_BEHIND_BYTES = 1 << 30  # with more the index is too slow for what comes, and a start after a kill would read for long
@@ -169,12 +170,13 @@ class IndexBehind:
 
     def _wait_for_more(self) -> None:
         """What comes shortly after shares the transaction."""
-        until = time.monotonic() + _GATHER_SECONDS
-        joined = -1
-        while joined < self._joined and time.monotonic() < until:
-            joined = self._joined
+        now = time.monotonic()
+        until, joined, seen = now + _GATHER_SECONDS, self._joined, -1
+        while now < until and (self._joined > seen or self._joined < joined + _BURST_MEMBERS):
+            seen = self._joined
             if self._changed.wait_for(lambda: self._is_hurried or self._is_closed or self._behind >= _GATHER_MEMBERS, _PAUSE_SECONDS):
                 return
+            now = time.monotonic()
 
     def _is_indexed(self, told: Sequence[Durable]) -> bool:
         members = [member for each in told for member in each.members]
