@@ -13,6 +13,7 @@ from hilum.dicom.part10 import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     MEDIA_STORAGE_DIRECTORY,
     file_meta,
+    read_sop_classes,
     recognise,
 )
 
@@ -160,6 +161,40 @@ def test_every_file_that_is_no_dicom_stays_none(shared_data: Path) -> None:
     others = [path for path in shared_data.rglob("*") if path.suffix in {".gz", ".json", ".md", ".zip", ".txt", ".nii"}]
     assert others
     assert [path.name for path in others if recognise(path.read_bytes()[:65536])] == []
+
+
+@pytest.mark.filterwarnings("ignore:Expected explicit VR")
+def test_sop_classes_are_told_as_pydicom_reads_them(shared_data: Path) -> None:
+    told = 0
+    for path in (*sorted(PYDICOM_FILES.glob("*.dcm")), *sorted(shared_data.rglob("*.dcm"))[::50]):
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        found = read_sop_classes(path.read_bytes()[:4096])
+        assert found <= {dataset.get("SOPClassUID"), dataset.file_meta.get("MediaStorageSOPClassUID")}, path
+        told += bool(found)
+    assert told > 50
+
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+LEADING = explicit(0x00080016, b"UI", MR.encode() + b"\0") + explicit(0x00080018, b"UI", b"1.2.3.4\0")
+
+
+@pytest.mark.parametrize(
+    ("head", "classes"),
+    [
+        (
+            file_meta(CT, "1.2.3.4", EXPLICIT_VR_LITTLE_ENDIAN, implementation_class_uid="1.2.3") + LEADING,
+            {CT, MR},
+        ),  # they contradict each other
+        (HEAD + DATA_SET, {CT}),
+        (file_meta("CT", "1.2.3.4", EXPLICIT_VR_LITTLE_ENDIAN, implementation_class_uid="1.2.3") + LEADING, {MR}),  # "CT" is no UID
+        (LEADING, {MR}),
+        (LEADING[:40], set()),  # cut off
+        (bytes(4096), set()),
+        (b"", set()),
+    ],
+)
+def test_what_tells_no_sop_class_is_not_guessed(head: bytes, classes: set[str]) -> None:
+    assert read_sop_classes(head) == classes
 
 
 def test_file_meta_is_what_pydicom_reads_back() -> None:

@@ -1,9 +1,12 @@
 """Storage Commitment Push Model, asked for by pynetdicom."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,15 +20,18 @@ from waiting import wait_until
 
 from hilum.dicom.part10 import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from hilum.dicom.upperlayer.messages import NActionRequest
-from hilum.doors.dimse_commitment import MOST_BYTES, read_request
+from hilum.doors.dimse_commitment import MOST_BYTES, CommitmentRequest, Held, judge, read_request
 from hilum.doors.dimse_requestor import AssociationError
 from hilum.model.identity import SYSTEM
+from hilum.model.outcomes import StoredBytes
 from hilum.model.records import OwedReport, Peer
 from hilum.runtime.assembling import Application, assemble, utc_now
+from hilum.runtime.committing import find_held
 from hilum.runtime.reporting import report_commitments
+from hilum.stores.packs import scan
 
 COMMITMENT, INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
-MR = "1.2.840.10008.5.1.4.1.1.4"
+CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 
 
 class Reports:
@@ -43,12 +49,12 @@ class Reports:
         return 0x0000, None
 
 
-def asked_for(*uids: str) -> Dataset:
+def asked_for(*uids: str, sop_class: str = MR) -> Dataset:
     request = Dataset()
     request.TransactionUID = "1.2.60.99"
     request.ReferencedSOPSequence = [Dataset() for _ in uids]
     for item, uid in zip(request.ReferencedSOPSequence, uids, strict=True):
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = MR, uid
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
     return request
 
 
@@ -93,6 +99,94 @@ def test_what_is_not_held_fails_with_its_reason(site, make_data_set: Callable) -
     assert event_type == 2
     assert [item.ReferencedSOPInstanceUID for item in told.ReferencedSOPSequence] == ["1.2.60.3"]
     assert [(item.ReferencedSOPInstanceUID, item.FailureReason) for item in told.FailedSOPSequence] == [("1.2.60.4", 0x0112)]
+
+
+# --- of which SOP class it is held ---------------------------------------------------------------------------------------------------
+
+
+def answers(site, *uids: str, sop_class: str = MR) -> dict[str, int]:
+    """What a peer hears of each instance: its failure reason, or 0 where it is committed."""
+    reports = Reports()
+    assert ask(site, reports, asked_for(*uids, sop_class=sop_class), EXPLICIT_VR_LITTLE_ENDIAN) == 0x0000
+    ((_, told),) = reports.heard
+    committed, failed = told.get("ReferencedSOPSequence", ()), told.get("FailedSOPSequence", ())
+    assert {item.ReferencedSOPClassUID for item in (*committed, *failed)} == {sop_class}
+    reasons = {item.ReferencedSOPInstanceUID: item.FailureReason for item in failed}
+    return reasons | {item.ReferencedSOPInstanceUID: 0 for item in committed}
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_an_instance_that_is_held_with_another_sop_class_is_a_conflict(site, make_data_set: Callable, is_imported: bool) -> None:
+    uid = f"1.2.60.1{is_imported:d}"
+    site.store(make_data_set(uid, study=f"{uid}.1"), uid)
+    if is_imported:
+        site.work()
+    assert answers(site, uid, "1.2.60.12", sop_class=CT) == {uid: 0x0119, "1.2.60.12": 0x0112}
+    assert answers(site, uid) == {uid: 0}
+
+
+def test_what_another_process_may_hold_is_looked_for_again_and_fails_only_then(make_site: Callable, make_data_set: Callable) -> None:
+    site = make_site(dimse_processes=2)
+    site.store(make_data_set("1.2.60.18"), "1.2.60.18")
+    assert answers(site, "1.2.60.18", "1.2.60.19") == {"1.2.60.18": 0, "1.2.60.19": 0x0112}
+    assert answers(site, "1.2.60.18", sop_class=CT) == {"1.2.60.18": 0x0119}
+
+
+def test_of_two_copies_the_one_with_the_class_that_is_named_commits(site, make_data_set: Callable) -> None:
+    """Until importing finds that the second one is another object, and sets it aside."""
+    uid = "1.2.60.13"
+    site.store(make_data_set(uid, study=f"{uid}.1"), uid)
+    site.work()
+    site.store(make_data_set(uid, study=f"{uid}.1", sop_class=CT), uid, sop_class=CT)
+    assert [answers(site, uid, sop_class=one)[uid] for one in (MR, CT, f"{CT}.1")] == [0, 0, 0x0119]
+    site.work()
+    assert [answers(site, uid, sop_class=one)[uid] for one in (MR, CT)] == [0, 0x0119]
+
+
+def test_bytes_that_are_gone_fail_alone_and_what_does_not_tell_its_class_is_committed(make_site: Callable, make_data_set: Callable) -> None:
+    site, uids = make_site(), ("1.2.60.14", "1.2.60.15", "1.2.60.16")
+    for uid in uids:
+        site.store(make_data_set(uid), uid)
+    site.work()
+    (pack,) = (path for path in site.app.settings.packs.glob("*.tar") if len(list(scan(path))) == 3)
+    first, _, last = (one.member for one in scan(pack))
+    with pack.open("r+b") as file:
+        file.seek(first.offset)
+        file.write(bytes(first.size))
+        os.truncate(pack, last.offset + last.size // 2)
+    assert answers(site, *uids, sop_class=CT) == dict(zip(uids, (0, 0x0119, 0x0110), strict=True))
+    pack.unlink()
+    site.app.vault.close()
+    assert set(answers(site, *uids).values()) == {0x0110}
+
+
+def test_what_a_deletion_moves_meanwhile_is_looked_for_again(site, make_data_set: Callable) -> None:
+    uid = "1.2.60.17"
+    site.store(make_data_set(uid, study=f"{uid}.1"), uid)
+    site.work()
+    places = [[(uid, StoredBytes("0" * 32, 512, 512, b""))], list(site.app.commitments.held(SYSTEM, "inbox", [uid]))]
+    app = replace(site.app, commitments=SimpleNamespace(held=lambda *_: places.pop(0)))
+    assert find_held(app, "inbox", [uid]) == {uid: Held(frozenset({MR}))}
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        (None, 0x0112),
+        (Held(frozenset({MR})), 0),
+        (Held(frozenset({CT})), 0x0119),
+        (Held(frozenset({CT, MR})), 0),
+        (Held(frozenset(), has_untold=True), 0),
+        (Held(frozenset({CT}), has_untold=True), 0),
+        (Held(frozenset(), has_unread=True), 0x0110),
+        (Held(frozenset({CT}), has_unread=True), 0x0110),  # what cannot be read may be the one that is meant
+        (Held(frozenset({MR}), has_unread=True), 0),
+    ],
+)
+def test_each_reason_not_to_commit(held: Held | None, reason: int) -> None:
+    commitment = judge(CommitmentRequest("1.2.3", ((MR, "1.2.4"),)), {} if held is None else {"1.2.4": held})
+    assert commitment.committed == (() if reason else ((MR, "1.2.4"),))
+    assert commitment.failed == (((MR, "1.2.4", reason),) if reason else ())
 
 
 def test_another_projects_instances_are_not_committed(site, make_data_set: Callable) -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from hilum.dicom.upperlayer import AssociateRequest, Limits, Policy, Repeated
@@ -116,6 +117,7 @@ class DimseDoor:
         self._ticks = ticks
         self._connections: dict[Connection, bool] = {}  # in the order they came -> whether it has asked for an association
         self._threads = ThreadPoolExecutor(2, "hilum-dimse-ledger")
+        self._committing = ThreadPoolExecutor(2, "hilum-dimse-commitment")  # read much of the disk: no association waits for that
         self._known: tuple[Sequence[NamedProject], Sequence[KnownPeer]] = ((), ())
         self._known_until = 0.0
         self._verdicts: dict[tuple[str, str, str], Admission | Rejection] = {}  # by titles and address, for as long
@@ -141,6 +143,7 @@ class DimseDoor:
         await loop.run_in_executor(None, self.keeper.close)
         if self._settling is not None:
             self._settling.cancel()
+        await loop.run_in_executor(None, partial(self._committing.shutdown, cancel_futures=True))
         await loop.run_in_executor(self._threads, self.deliveries.settle)
         self._threads.shutdown()
         if self._letting_go is not None:
@@ -216,7 +219,7 @@ class DimseDoor:
     async def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport | None:
         """What of a request is held in the sender's project, as a report that is owed; None where the ledger does not answer."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._directory.commit, request, sender)
+            return await asyncio.get_running_loop().run_in_executor(self._committing, self._directory.commit, request, sender)
         except Exception as error:  # noqa: BLE001 - the ledger may fail for a while; the sender hears that it should try again
             _LOG.warning("storage commitment could not be judged: %s", type(error).__name__)
             return None

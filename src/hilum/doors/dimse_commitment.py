@@ -1,14 +1,14 @@
 """Storage Commitment Push Model (PS3.4 J): the request of an N-ACTION read, its answer made, both as bytes."""
 
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hilum.dicom.part10 import IMPLICIT_VR_LITTLE_ENDIAN, Recognition, UnreadableError
 from hilum.dicom.scanner import Source, Wanted, scan
 from hilum.dicom.uids import is_valid_uid
 from hilum.dicom.upperlayer.messages import NEventReportRequest
-from hilum.model.records import Commitment
+from hilum.model.records import Commitment, FailedReference, FailureReason
 
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # PS3.4 J.3.5
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known one
@@ -16,7 +16,6 @@ REQUEST_STORAGE_COMMITMENT = 1  # PS3.4 J.3.2: the only action type
 MOST_BYTES = 16 << 20  # of a request's data set
 
 _SUCCESSFUL, _FAILURES_EXIST = 1, 2  # PS3.4 Table J.3-2, event types
-_NO_SUCH_OBJECT_INSTANCE = 0x0112  # PS3.4 J.3.3.1, Failure Reason
 _CLASS, _INSTANCE = "ReferencedSOPSequence[*].ReferencedSOPClassUID", "ReferencedSOPSequence[*].ReferencedSOPInstanceUID"
 _WANTED = Wanted("TransactionUID", _CLASS, _INSTANCE)
 
@@ -43,10 +42,44 @@ def read_request(data_set: bytes | bytearray, transfer_syntax: str) -> Commitmen
     return CommitmentRequest(transaction_uid, references) if len(references) == len(instances) else None
 
 
-def judge(request: CommitmentRequest, held: Collection[str]) -> Commitment:
-    """What is committed: the instances that are in the ledger, with their bytes on stable storage."""
-    committed = tuple(one for one in request.references if one[1] in held)
-    return Commitment(request.transaction_uid, committed, tuple(one for one in request.references if one[1] not in held))
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known of an instance with its bytes on stable storage, of all its copies together.
+
+    Args:
+        sop_classes: UIDs that the bytes of a copy name; several where copies, or places within one, contradict each other.
+        has_untold: the bytes of a copy do not tell its SOP class.
+        has_unread: the bytes of a copy could not be read.
+    """
+
+    sop_classes: frozenset[str]
+    has_untold: bool = False
+    has_unread: bool = False
+
+
+def judge(request: CommitmentRequest, held: Mapping[str, Held]) -> Commitment:
+    """What is committed, and what is not.
+
+    Args:
+        held: by SOP Instance UID.
+    """
+    committed, failed = [], []
+    for sop_class_uid, sop_instance_uid in request.references:
+        reason = _why_not(sop_class_uid, held.get(sop_instance_uid))
+        if reason is None:
+            committed.append((sop_class_uid, sop_instance_uid))
+        else:
+            failed.append(FailedReference(sop_class_uid, sop_instance_uid, reason))
+    return Commitment(request.transaction_uid, tuple(committed), tuple(failed))
+
+
+def _why_not(sop_class_uid: str, held: Held | None) -> FailureReason | None:
+    """PS3.3 C.14.1.1; None: it is committed. A copy whose SOP class is not told may be the one that is meant."""
+    if held is None:
+        return FailureReason.NO_SUCH_OBJECT_INSTANCE
+    if sop_class_uid in held.sop_classes or held.has_untold:
+        return None
+    return FailureReason.PROCESSING_FAILURE if held.has_unread else FailureReason.CLASS_INSTANCE_CONFLICT
 
 
 def make_report(commitment: Commitment, message_id: int) -> NEventReportRequest:
@@ -62,7 +95,7 @@ def make_report(commitment: Commitment, message_id: int) -> NEventReportRequest:
 def encode_report(commitment: Commitment, transfer_syntax: str) -> bytes:
     """The data set of a report, in explicit or implicit VR little endian (PS3.4 Table J.3-4)."""
     encoder = _Encoder(is_implicit=transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN)
-    failed = [encoder.reference(*one, reason=_NO_SUCH_OBJECT_INSTANCE) for one in commitment.failed]
+    failed = [encoder.reference(*one) for one in commitment.failed]
     committed = [encoder.reference(*one) for one in commitment.committed]
     return b"".join(
         (

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple
 
 from hilum.model.lifecycle import Item, Kind, Stage, Status
 from hilum.model.outcomes import SeriesInput, StoredBytes
@@ -64,13 +64,29 @@ class Peer:
     dicomweb_url: str = ""
 
 
+class FailureReason(IntEnum):
+    """PS3.3 C.14.1.1, Failure Reason (0008,1197)."""
+
+    PROCESSING_FAILURE = 0x0110
+    NO_SUCH_OBJECT_INSTANCE = 0x0112
+    CLASS_INSTANCE_CONFLICT = 0x0119
+
+
+class FailedReference(NamedTuple):
+    """An instance that is not committed."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    reason: int = FailureReason.NO_SUCH_OBJECT_INSTANCE  # reports that were owed before others were told name none
+
+
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """The answer to a request for storage commitment (PS3.4 J.3): (SOP class UID, SOP instance UID) of what is held, and of what is not."""
+    """The answer to a request for storage commitment (PS3.4 J.3): (SOP class UID, SOP instance UID) of what is held, and what is not."""
 
     transaction_uid: str
     committed: tuple[tuple[str, str], ...]
-    failed: tuple[tuple[str, str], ...] = ()
+    failed: tuple[FailedReference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

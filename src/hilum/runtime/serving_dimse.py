@@ -29,6 +29,7 @@ from hilum.model.identity import SYSTEM
 from hilum.model.records import OwedReport, Project
 from hilum.runtime.asking_peers import known_peer
 from hilum.runtime.assembling import Application
+from hilum.runtime.committing import find_held
 from hilum.runtime.dimse_counts import publish, withdraw
 from hilum.runtime.settings import Settings
 from hilum.runtime.tending import tended_pool
@@ -133,14 +134,15 @@ class _Directory:
         return [known_peer(peer) for peer in self.app.peers.list_peers(SYSTEM)]
 
     def commit(self, request: CommitmentRequest, sender: Sender) -> OwedReport:
-        uids = [uid for _, uid in request.references]
         self.settle_index()
-        held = self.app.commitments.held(SYSTEM, sender.project, uids)
-        if len(held) < len(set(uids)) and self.app.settings.dimse_processes > 1:
+        held = find_held(self.app, sender.project, {uid for _, uid in request.references})
+        commitment = judge(request, held)
+        if commitment.failed and self.app.settings.dimse_processes > 1:
             time.sleep(_OTHERS_BEHIND_SECONDS)  # another process may have acknowledged them, and index them only now
-            held = self.app.commitments.held(SYSTEM, sender.project, uids)
+            held |= find_held(self.app, sender.project, {one.sop_instance_uid for one in commitment.failed})
+            commitment = judge(request, held)
         names = sender.calling_ae_title, sender.called_ae_title, sender.address
-        return self.app.commitments.owe(SYSTEM, sender.project, names, judge(request, held))
+        return self.app.commitments.owe(SYSTEM, sender.project, names, commitment)
 
     def note_report(self, owed: OwedReport, *, is_told: bool) -> None:
         if is_told:

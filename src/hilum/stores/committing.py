@@ -1,13 +1,14 @@
 """Storage commitment (PS3.4 J): which instances a project holds, and the reports of it that are owed to peers until they confirm them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hilum.model.identity import ADMIN_PROJECT, Right, Scope
-from hilum.model.records import Commitment, MemberState, OwedReport
+from hilum.model.outcomes import StoredBytes
+from hilum.model.records import Commitment, FailedReference, MemberState, OwedReport
 from hilum.stores.database import Database
 from hilum.stores.inserting import chunks
 from hilum.stores.schema import commitment_reports, instances, intakes, members
@@ -29,29 +30,18 @@ class Commitments:
         self.database = database
         self._clock = clock
 
-    def held(self, scope: Scope, project: str, sop_instance_uids: Collection[str]) -> set[str]:
-        """Those of the given instances whose bytes the project holds, imported or about to be.
+    def held(self, scope: Scope, project: str, sop_instance_uids: Collection[str]) -> Iterator[tuple[str, StoredBytes]]:
+        """Those of the given instances whose bytes the project holds, imported or about to be, and where: what came again, several times.
+
+        They come in parts, pack by pack in each, and no transaction is open while the caller reads them.
 
         Raises:
             NotFoundError: the project is gone.
         """
-        found: set[str] = set()
-        with self.database.reading() as connection:
-            project_id = project_id_of(connection, scope, project)
-            for uids in chunks(sop_instance_uids):
-                imported = select(instances.c.sop_instance_uid).where(
-                    instances.c.project_id == project_id, instances.c.sop_instance_uid.in_(uids)
-                )
-                # What a C-STORE brought is named by its SOP Instance UID until importing has read it.
-                received = (
-                    select(members.c.file_name)
-                    .join(intakes, intakes.c.id == members.c.intake_id)
-                    .where(intakes.c.project_id == project_id, intakes.c.sender.is_not(None), members.c.state == MemberState.RECEIVED)
-                    .where(members.c.file_name.in_([f"{uid}.dcm" for uid in uids]))
-                )
-                found.update(connection.scalars(imported))
-                found.update(name.removesuffix(".dcm") for name in connection.scalars(received))
-        return found
+        for uids in chunks(sop_instance_uids):
+            with self.database.reading() as connection:
+                found = _held(connection, project_id_of(connection, scope, project), uids)
+            yield from sorted(found, key=lambda one: (one[1].pack_id, one[1].offset))
 
     def owe(self, scope: Scope, project: str, names: tuple[str, str, str], commitment: Commitment) -> OwedReport:
         """A report that a peer waits for from now on, whatever becomes of its association or of this process.
@@ -99,7 +89,28 @@ class Commitments:
             return [_owed(row) for row in rows]
 
 
+_PLACE = members.c.pack_id, members.c.offset, members.c.size, members.c.sha256
+
+
+def _held(connection: Connection, project_id: int, uids: Sequence[str]) -> list[tuple[str, StoredBytes]]:
+    imported = (
+        select(instances.c.sop_instance_uid, *_PLACE)
+        .join(members, members.c.key == instances.c.member_key)
+        .where(instances.c.project_id == project_id, instances.c.sop_instance_uid.in_(uids))
+    )
+    # What a C-STORE brought is named by its SOP Instance UID until importing has read it.
+    received = (
+        select(members.c.file_name, *_PLACE)
+        .join(intakes, intakes.c.id == members.c.intake_id)
+        .where(intakes.c.project_id == project_id, intakes.c.sender.is_not(None), members.c.state == MemberState.RECEIVED)
+        .where(members.c.file_name.in_([f"{uid}.dcm" for uid in uids]))
+    )
+    found = [(uid, StoredBytes(*place)) for uid, *place in connection.execute(imported)]
+    return found + [(name.removesuffix(".dcm"), StoredBytes(*place)) for name, *place in connection.execute(received)]
+
+
 def _owed(row: Row[Any]) -> OwedReport:
-    committed, failed = (tuple((one, two) for one, two in references) for references in (row.committed, row.failed))
+    committed = tuple((one, two) for one, two in row.committed)
+    failed = tuple(FailedReference(*one) for one in row.failed)
     names = row.calling_ae_title, row.called_ae_title, row.address
     return OwedReport(row.key, *names, Commitment(row.transaction_uid, committed, failed), row.attempt, row.owed_at)

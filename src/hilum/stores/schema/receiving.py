@@ -64,7 +64,7 @@ commitment_reports = Table(  # answers to storage commitment (PS3.4 J) whose pee
     Column("address", String(64), nullable=False),
     Column("transaction_uid", Uid, nullable=False),
     Column("committed", Json, nullable=False),  # [[SOP class UID, SOP instance UID], ...]
-    Column("failed", Json, nullable=False),
+    Column("failed", Json, nullable=False),  # [[SOP class UID, SOP instance UID, failure reason], ...]; 0112H where it names none
     Column("attempt", Integer, nullable=False),
     at("owed_at", nullable=False),
     at("not_before_at", nullable=False, index=True),
