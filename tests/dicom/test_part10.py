@@ -175,7 +175,7 @@ def test_sop_classes_are_told_as_pydicom_reads_them(shared_data: Path) -> None:
 
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
-LEADING = explicit(0x00080016, b"UI", MR.encode() + b"\0") + explicit(0x00080018, b"UI", b"1.2.3.4\0")
+LEADING = explicit(0x00080016, b"UI", MR.encode() + b"\0") + explicit(0x00080018, b"UI", b"1.2.3.4\0") + explicit(0x00080060, b"CS", b"MR")
 
 
 @pytest.mark.parametrize(
