@@ -23,10 +23,15 @@ class Stream(io.StringIO):
         self.is_writing = threading.Event()
         self.may_write = threading.Event()
         self.may_write.set()
+        self.error: Exception | None = None
+        self.has_failed = threading.Event()
 
     def write(self, text: str) -> int:
         self.is_writing.set()
         assert self.may_write.wait(SOON)
+        if self.error is not None:
+            self.has_failed.set()
+            raise self.error
         self.written.append(text)
         length = super().write(text)
         self.has_written.set()
@@ -96,10 +101,14 @@ def test_a_filter_keeps_a_line_out(log: logging.Logger, stream: Stream) -> None:
     assert stream.written == ["open\n"]
 
 
-def test_a_stream_that_is_closed_ends_nothing(log: logging.Logger, stream: Stream) -> None:
-    stream.close()
-    log.warning("nobody reads this")
-    log.handlers[0].flush()
+def test_a_stream_that_fails_for_a_while_ends_nothing(log: logging.Logger, stream: Stream) -> None:
+    stream.error = OSError("no room")
+    log.warning("lost")
+    assert stream.has_failed.wait(SOON)
+    stream.error = None
+    log.warning("kept")
+    assert stream.has_written.wait(SOON)
+    assert stream.written == ["kept\n"]
 
 
 def test_lines_of_many_threads_are_all_written_without_a_warning_behind_them(stream: Stream) -> None:

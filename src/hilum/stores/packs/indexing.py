@@ -171,8 +171,8 @@ class IndexBehind:
     def _wait_for_more(self) -> None:
         """What comes shortly after shares the transaction."""
         now = time.monotonic()
-        until, joined, seen = now + _GATHER_SECONDS, self._joined, -1
-        while now < until and (self._joined > seen or self._joined < joined + _BURST_MEMBERS):
+        until, seen = now + _GATHER_SECONDS, -1
+        while now < until and (self._joined > seen or self._behind < _BURST_MEMBERS):
             seen = self._joined
             if self._changed.wait_for(lambda: self._is_hurried or self._is_closed or self._behind >= _GATHER_MEMBERS, _PAUSE_SECONDS):
                 return
